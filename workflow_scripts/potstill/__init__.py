@@ -1,0 +1,1 @@
+"""Potstill: knowledge distillation of language models as a reproducible workflow."""

@@ -1,0 +1,63 @@
+"""The command line that every stage script shares, and its way to report a user's mistake.
+
+    python workflow_scripts/STAGE.py --spec JSON --inputs JSON --output PATH [--threads N]
+
+`--spec` says what to make, `--inputs` where its inputs lie (role -> path or list of paths), `--output` where the artefact
+goes. Paths are not part of the spec: the same artefact is the same wherever it lies.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import PotstillError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One job's command line, parsed."""
+
+    spec: dict[str, Any]
+    inputs: dict[str, Any]
+    output: Path
+    threads: int
+
+    def path(self, role: str) -> Path:
+        """The one path given for `role`."""
+        return Path(self.inputs[role])
+
+    def paths(self, role: str) -> list[Path]:
+        """All paths given for `role`; empty when there are none."""
+        value = self.inputs.get(role, [])
+        return [Path(value)] if isinstance(value, str) else [Path(item) for item in value]
+
+
+def run(main: Callable[[Stage], None]) -> None:
+    """Parse the command line, call `main(stage)`, and turn a `PotstillError` into one message and exit code 2."""
+    parser = argparse.ArgumentParser(description=(sys.modules[main.__module__].__doc__ or "").strip().split("\n")[0])
+    parser.add_argument("--spec", required=True, help="canonical JSON: what to make")
+    parser.add_argument("--inputs", default="{}", help="JSON: role -> path or list of paths")
+    parser.add_argument("--output", required=True, type=Path, help="the artefact to write")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads this job may use")
+    arguments = parser.parse_args()
+    # Before torch and friends are imported (stage scripts import them inside main): what they read once at import.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
+    with explain_errors():
+        main(Stage(json.loads(arguments.spec), json.loads(arguments.inputs), arguments.output, arguments.threads))
+
+
+@contextlib.contextmanager
+def explain_errors() -> Any:
+    """Print a `PotstillError` as one message and leave with exit code 2."""
+    try:
+        yield
+    except PotstillError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
