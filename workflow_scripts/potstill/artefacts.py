@@ -64,7 +64,7 @@ def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> No
     """Fsync every file below `directory`, then write its manifest by temporary file, fsync and rename."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST):
-        _fsync(path)
+        fsync(path)
         files[path.relative_to(directory).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     manifest = {
         "artefact": name,
@@ -143,10 +143,11 @@ def _publish(temporary: Path, final: Path) -> None:
     if final.exists():
         shutil.rmtree(final)
     os.replace(temporary, final)
-    _fsync(final.parent)
+    fsync(final.parent)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file's content, or a folder's list of names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
