@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from potstill.plan.base import Record
+from potstill.plan.specs.evaluate import Calibration
 from potstill.plan.specs.model import ModelView, Precision
 from potstill.plan.specs.task import TaskView
 
@@ -46,6 +47,7 @@ class TrainSpec(Record):
     """Everything that a run depends on besides its inputs.
 
     `options` are the method's own, one value each; `potstill/plan/methods/<method>.py` has their types.
+    `calibration` is how the teacher's label logits are read (none for a method that does not read any).
     """
 
     task: TaskView
@@ -54,3 +56,4 @@ class TrainSpec(Record):
     options: dict[str, Any]
     seed: int
     training: TrainingSettings
+    calibration: Calibration = "none"
