@@ -1,8 +1,9 @@
 """Named end products: tables, figures and the report, replaced in one step and recorded with their maker's id.
 
 An artefact's name says what made it, so it is written once (`artefacts.py`). An end product keeps its name while its
-content changes. Beside it lies a record, `results/<experiment>/.made/<product>.json`; the plan compares the id in it with
-the id that it wants. So the order matters: the record goes before the first file changes, and comes back after the last.
+content changes. Beside it lies a record, `results/<experiment>/.made/<product>.json`; the plan compares the id in it
+with the id that it wants. So the order matters: the record goes before the first file changes, and comes back after the
+last one has.
 
 A stage that makes an end product gets two more inputs: `record` (the record's path) and `product_id`.
 """

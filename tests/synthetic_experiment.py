@@ -1,0 +1,298 @@
+"""A made-up experiment in the documented file formats, for tests of what comes after training: tables and figures.
+
+Two tasks, two students, one teacher, four methods: `sentiment` with three seeds and a grid for kd1, `squad` with one
+seed and questions in passages. Scores come from a model with an ability per method, an effect per seed and a difficulty
+per example, so they correlate as real ones do. Everything is a function of the names: two calls write the same bytes.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from potstill.tables import write_table
+
+TEACHER = "smollm2-135m"
+STUDENTS = {"minilm-6l": 22_700_000, "minilm-2l": 15_600_000}
+TEACHER_PARAMETERS = 134_500_000
+GRID = {"b0": ["-"], "kd1": ["T2_a0.5", "T2_a0.9", "T4_a0.5", "T4_a0.9"], "kd2": ["-"], "kd3": ["-"]}
+GAIN = {"teacher": 0.55, "b0": 0.0, "kd1": 0.30, "kd2": 0.35, "kd3": 0.12}
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the generator knows of a task."""
+
+    name: str
+    kind: str
+    metrics: tuple[str, ...]  # the primary one first
+    examples: int
+    cluster_size: int
+    seeds: tuple[int, ...]
+    ability: float
+
+
+TASKS = (
+    Task("sentiment", "classification", ("accuracy",), 400, 1, (0, 1, 2), 0.9),
+    Task("squad", "extractive-qa", ("f1", "exact_match"), 240, 4, (42,), 0.1),
+)
+
+
+def write_collected(directory: Path) -> None:
+    """Write `runs.parquet`, `scores.parquet`, `history.parquet` and `baselines.parquet`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    runs = collected_runs()
+    write_table(runs, directory / "runs.parquet")
+    write_table(collected_scores(runs), directory / "scores.parquet")
+    write_table(_history(runs), directory / "history.parquet")
+    write_table(_baselines(), directory / "baselines.parquet")
+
+
+def write_benchmarks(directory: Path) -> None:
+    """Write `benchmarks.parquet`: the teacher and each student on each task."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for task in TASKS:
+        for model, parameters in {TEACHER: TEACHER_PARAMETERS, **STUDENTS}.items():
+            latency = parameters * 2.1e-7 * (1 if task.kind == "classification" else 9)
+            rows.append(
+                {
+                    "task": task.name,
+                    "role": "teacher" if model == TEACHER else "student",
+                    "student": model,
+                    "parameters": parameters,
+                    "parameters_without_embeddings": int(parameters * 0.55),
+                    "bytes_on_disk": parameters * 4,
+                    "latency_ms_p50": latency,
+                    "latency_ms_p95": latency * 1.4,
+                    "throughput_examples_per_s": 1e3 / latency * 3.2,
+                    "throughput_tokens_per_s": 1e3 / latency * 3.2 * 31,
+                    "peak_memory_mb": parameters * 4 / 2**20 + 420,
+                    "device": "cpu",
+                    "cpu": "Example CPU",
+                    "threads": 2,
+                    "precision": "fp32",
+                }
+            )
+    write_table(pd.DataFrame(rows), directory / "benchmarks.parquet")
+
+
+def write_comparison(directory: Path) -> None:
+    """Write `summary.parquet` and `contrasts.parquet`; the intervals are rough, those of `compare.py` are not."""
+    directory.mkdir(parents=True, exist_ok=True)
+    runs = collected_runs()
+    scores = collected_scores(runs)
+    write_table(_summary(runs, scores), directory / "summary.parquet")
+    write_table(_contrasts(runs, scores), directory / "contrasts.parquet")
+
+
+def _summary(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    groups = ["task", "role", "student", "method", "variant", "metric"]
+    validation = runs.set_index(groups[:-1]).validation_score
+    rows = []
+    for key, part in scores.groupby(groups, sort=False):
+        row = dict(zip(groups, key, strict=True))
+        by_seed = part.groupby("seed").score.mean()
+        half = 1.96 * part.score.std() / np.sqrt(part.example_id.nunique())
+        teacher = scores.query("task == @key[0] and role == 'teacher' and metric == @key[-1]").score.mean()
+        mean = by_seed.mean()
+        rows.append(
+            row
+            | {
+                "selected": bool(part.selected.iloc[0]),
+                "primary": key[-1] == {task.name: task.metrics[0] for task in TASKS}[key[0]],
+                "n_seeds": len(by_seed),
+                "n_examples": part.example_id.nunique(),
+                "mean": mean,
+                "sd": by_seed.std(),
+                "ci_low": mean - half,
+                "ci_high": mean + half,
+                "retention": mean / teacher,
+                "retention_ci_low": (mean - half) / teacher,
+                "retention_ci_high": (mean + half) / teacher,
+                "validation_mean": validation.loc[[key[:-1]]].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _contrasts(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    chosen = runs[runs.selected & (runs.role == "student")]
+    for (name, student), part in chosen.groupby(["task", "student"], sort=False):
+        task = next(task for task in TASKS if task.name == name)
+        seeds = len(task.seeds)
+        means = {method: runs_of.test_score.to_numpy() for method, runs_of in part.groupby("method")}
+        for method in ("kd1", "kd2", "kd3"):
+            gains = means[method] - means["b0"]
+            se = 0.45 / np.sqrt(task.examples)
+            spread = gains.std(ddof=1) if seeds > 1 else np.nan
+            rows.append(
+                {
+                    "task": name,
+                    "student": student,
+                    "method": method,
+                    "baseline": "b0",
+                    "difference": gains.mean(),
+                    "ci_low": gains.mean() - 1.96 * se,
+                    "ci_high": gains.mean() + 1.96 * se,
+                    "se": se,
+                    "df": float(task.examples - 1),
+                    "p": 0.01,
+                    "p_holm": 0.03,
+                    "paired_t": gains.mean() / spread * np.sqrt(seeds),
+                    "paired_t_p": 0.04 if seeds > 1 else np.nan,
+                    "cohens_d": gains.mean() / spread,
+                    "mde": 2.8 * se,
+                    "n_seeds": seeds,
+                    "n_examples": task.examples,
+                    "n_clusters": task.examples // task.cluster_size,
+                    "disagreement": 0.2,
+                    "confidence": 0.95,
+                    "note": "" if seeds > 1 else "one seed: another seed's runs may differ by more than this interval",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def collected_runs() -> pd.DataFrame:
+    """One row a run, a task's teacher first."""
+    rows = []
+    for task in TASKS:
+        rows.append(_run(task, "teacher", TEACHER, "teacher", "-", -1))
+        for student in STUDENTS:
+            for method, variants in GRID.items():
+                rows += [
+                    _run(task, "student", student, method, variant, seed) for variant in variants for seed in task.seeds
+                ]
+    runs = pd.DataFrame(rows)
+    groups = ["task", "student", "method"]
+    means = runs.groupby([*groups, "variant"], as_index=False).validation_score.mean()
+    best = means.loc[means.groupby(groups).validation_score.idxmax(), [*groups, "variant"]]
+    chosen = set(best.itertuples(index=False, name=None))
+    runs["selected"] = [key in chosen for key in runs[[*groups, "variant"]].itertuples(index=False, name=None)]
+    return runs
+
+
+def _run(task: Task, role: str, student: str, method: str, variant: str, seed: int) -> dict:
+    temperature, alpha = _point(variant)
+    name = f"{task.name}.{student}.{method}.{variant}.s{seed}"
+    scores = _scores(task, student, method, variant, seed)
+    noise = _generator("validation", name).normal(0, 0.01)
+    options = {} if variant == "-" else {"temperature": temperature, "alpha": alpha}
+    return {
+        "task": task.name,
+        "kind": task.kind,
+        "role": role,
+        "student": student,
+        "method": method,
+        "variant": variant,
+        "temperature": temperature,
+        "alpha": alpha,
+        "options": json.dumps(options),
+        "seed": seed,
+        "run_id": f"{name}-{_digest(name)[:8]}.{_digest('code')[:6]}",
+        "path": f"results/runs/{name}-{_digest(name)[:8]}.{_digest('code')[:6]}",
+        "kept": False,
+        "metric": task.metrics[0],
+        "validation_score": float(scores[task.metrics[0]].mean() + noise),
+        "test_score": float(scores[task.metrics[0]].mean()),
+        "selected": False,
+        "steps": 0 if role == "teacher" else STEPS,
+        "tokens_seen": 0 if role == "teacher" else STEPS * 16 * 31,
+        "train_seconds": 0.0 if role == "teacher" else round(STUDENTS[student] * 1.9e-6 + 0.1 * abs(seed), 2),
+        "parameters": TEACHER_PARAMETERS if role == "teacher" else STUDENTS[student],
+        "device": "cpu",
+    }
+
+
+def _point(variant: str) -> tuple[float, float]:
+    if variant == "-":
+        return float("nan"), float("nan")
+    temperature, alpha = variant.removeprefix("T").split("_a")
+    return float(temperature), float(alpha)
+
+
+def collected_scores(runs: pd.DataFrame) -> pd.DataFrame:
+    """The tidy test scores of `runs`."""
+    keys = ["task", "role", "student", "method", "variant", "seed", "selected"]
+    tasks = {task.name: task for task in TASKS}
+    parts = []
+    for run in runs.itertuples():
+        task = tasks[run.task]
+        for metric, values in _scores(task, run.student, run.method, run.variant, run.seed).items():
+            part = pd.DataFrame({key: getattr(run, key) for key in keys}, index=range(task.examples))
+            parts.append(part.assign(**example_ids(task), metric=metric, score=values))
+    return pd.concat(parts, ignore_index=True)
+
+
+def example_ids(task: Task) -> dict[str, list[str]]:
+    """Ids of a task's test examples and of the clusters they are in, in ascending order of example."""
+    names = sorted(_digest(f"{task.name} {i}") for i in range(task.examples))
+    if task.cluster_size == 1:
+        return {"example_id": names, "cluster_id": names}
+    return {"example_id": names, "cluster_id": [f"passage {i // task.cluster_size}" for i in range(task.examples)]}
+
+
+def _scores(task: Task, student: str, method: str, variant: str, seed: int) -> dict[str, np.ndarray]:
+    """Scores of one run: right where ability, seed effect, ease of the example and luck sum to more than 0."""
+    temperature, alpha = _point(variant)
+    ability = task.ability + GAIN[method] + {"minilm-2l": -0.25}.get(student, 0.0)
+    if variant != "-":
+        ability += 0.1 * (alpha - 0.5) - 0.02 * abs(temperature - 2)
+    clusters = task.examples // task.cluster_size
+    ease = np.repeat(_generator(task.name, "cluster").normal(0, 0.6, clusters), task.cluster_size)
+    ease += _generator(task.name, "example").normal(0, 0.8, task.examples)
+    taste = _generator(task.name, student, method).normal(0, 0.5, task.examples)
+    effect = _generator(task.name, student, method, seed).normal(0, 0.05)
+    luck = _generator(task.name, student, method, variant, seed).normal(0, 0.4, task.examples)
+    right = ability + effect + ease + taste + luck > 0
+    exact = right.astype(float)
+    if task.kind == "classification":
+        return {"accuracy": exact}
+    partial = _generator("f1", task.name, student, method, variant, seed).beta(1, 3, task.examples).round(3)
+    return {"f1": np.where(right, 1.0, partial), "exact_match": exact}
+
+
+def _history(runs: pd.DataFrame) -> pd.DataFrame:
+    parts = []
+    for run in runs[runs.role == "student"].itertuples():
+        step = np.arange(1, STEPS + 1)
+        luck = _generator("history", run.run_id)
+        ce = 0.25 + 0.5 * np.exp(-step / 18) + luck.normal(0, 0.03, STEPS)
+        part = pd.DataFrame(
+            {
+                **{key: getattr(run, key) for key in ("task", "student", "method", "variant", "seed")},
+                "step": step.astype("int32"),
+                "epoch": step / STEPS * 6,
+                "learning_rate": 5e-5 * np.minimum(step / 6, (STEPS - step) / (STEPS - 6)),
+                "gradient_norm": 1 + luck.gamma(2, 0.3, STEPS),
+                "loss": ce if run.method == "b0" else ce + 0.3,
+                "loss_ce": ce,
+                "loss_kd": np.full(STEPS, np.nan) if run.method == "b0" else np.full(STEPS, 0.3),
+                "validation_loss": np.where(step % 10 == 0, ce + 0.05, np.nan),
+                "validation_score": np.where(step % 10 == 0, 0.5 + 0.2 * (1 - np.exp(-step / 18)), np.nan),
+            }
+        )
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _baselines() -> pd.DataFrame:
+    rows = [
+        ("sentiment", "accuracy", "majority class", "positive", 0.51),
+        ("squad", "f1", "most frequent answer", "two", 0.021),
+        ("squad", "exact_match", "most frequent answer", "two", 0.004),
+    ]
+    return pd.DataFrame(rows, columns=["task", "metric", "baseline", "answer", "score"])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _generator(*purpose: object) -> np.random.Generator:
+    return np.random.default_rng(int(_digest(repr(purpose)), 16))
