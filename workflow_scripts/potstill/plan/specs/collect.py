@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from potstill.plan.base import Record
 from potstill.plan.specs.task import TaskKind
 
@@ -17,7 +19,7 @@ class CollectedRun(Record):
     student: str
     method: str
     variant: str = "-"
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field({})
     temperature: float | None = None
     alpha: float | None = None
     seed: int = -1
