@@ -49,14 +49,21 @@ Source = Annotated[
 
 
 class FetchModelSpec(Record):
-    """A model directory with safetensors weights and a tokenizer; GGUF weights are dequantised once."""
+    """A model directory with safetensors weights and a tokenizer; GGUF weights are dequantised once.
+
+    Python files of a model are fetched only with `trust_remote_code`; without it, a model that needs them is refused.
+    """
 
     source: Source
     format: Literal["safetensors", "gguf"] = "safetensors"
+    trust_remote_code: bool = False
 
 
 class FetchDatasetSpec(Record):
-    """The files of a data set as they are; `prepare_task` reads them. `files` are names inside the source."""
+    """The files of a data set as they are; `prepare_task` reads them.
+
+    `files` are names inside the source; `.` is the source itself where that is one file.
+    """
 
     source: Source
     files: tuple[str, ...]
