@@ -1,0 +1,139 @@
+"""The stack of layers of a Hugging Face model: find it, keep some of it, stop after some of it."""
+
+from collections.abc import Sequence
+
+from torch import nn
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from potstill.errors import ConfigError, DataError
+from potstill.plan.specs.model import Derivation
+
+# Where architectures keep their layers: Llama, Qwen, Gemma, ModernBERT; GPT-2; BERT, RoBERTa, MiniLM; DistilBERT.
+STACKS = ("layers", "h", "encoder.layer", "transformer.layer")
+# The norm between a decoder's last layer and its head.
+FINAL_NORMS = ("norm", "ln_f", "final_norm", "final_layer_norm")
+
+
+def layer_stack(backbone: nn.Module) -> tuple[nn.Module, str]:
+    """The module that holds the list of layers, and the list's name in it.
+
+    Raises:
+        DataError: an architecture whose layers are not where any known one has them.
+    """
+    for path in STACKS:
+        parent_path, _, name = path.rpartition(".")
+        try:
+            parent = backbone.get_submodule(parent_path)
+        except AttributeError:
+            continue
+        if isinstance(getattr(parent, name, None), nn.ModuleList):
+            return parent, name
+    raise DataError(f"{type(backbone).__name__}: its layers are in none of {', '.join(STACKS)}, so none can be chosen")
+
+
+def even_layers(layers: int, total: int) -> tuple[int, ...]:
+    """`layers` of `total`, evenly spaced, first and last among them: (0, 6, 12, 17, 23, 29) for 6 of 30."""
+    if layers == 1:
+        return (0,)
+    # Exact in integers, halves to the even neighbour as round() and numpy have it.
+    return tuple(round(i * (total - 1) / (layers - 1)) for i in range(layers))
+
+
+def chosen_layers(derive: Derivation, total: int) -> tuple[int, ...] | None:
+    """The layers that a derivation keeps of a model with `total`; None: all as they are.
+
+    Raises:
+        ConfigError: no such layers.
+    """
+    if derive.random or derive.keep_layers is None:
+        return None
+    if derive.keep_layers != "even":
+        keep = tuple(derive.keep_layers)
+        if not keep or list(keep) != sorted(set(keep)) or keep[0] < 0 or keep[-1] >= total:
+            raise ConfigError(f"derive.keep_layers: {list(keep)} must be rising layer numbers from 0 to {total - 1}")
+        return keep
+    if derive.layers is None or not 1 <= derive.layers <= total:
+        raise ConfigError(f"derive.layers: {derive.layers}, but keep_layers: even needs a number from 1 to {total}")
+    return even_layers(derive.layers, total)
+
+
+def keep_layers(model: PreTrainedModel, keep: Sequence[int]) -> None:
+    """Drop every layer but `keep`, in place; the configuration follows, so the model saves and loads as it is now."""
+    parent, name = layer_stack(model.base_model)
+    stack = getattr(parent, name)
+    kept = nn.ModuleList(stack[index] for index in keep)
+    for position, layer in enumerate(kept):
+        for module in layer.modules():
+            if hasattr(module, "layer_idx"):
+                module.layer_idx = position  # type: ignore[assignment]  # a layer's place in the key-value cache
+    setattr(parent, name, kept)
+    _select_in_config(model.config, keep, len(stack))
+
+
+def cut_after(model: PreTrainedModel, depth: int) -> None:
+    """Stop the backbone after `depth` layers, in place: hidden state `depth` is the same, nothing deeper is computed.
+
+    Hidden state n is the output of layer n; only behind the very last layer does the final norm follow. A cut model
+    would apply that norm at its new end, so it goes.
+    """
+    backbone = model.base_model
+    parent, name = layer_stack(backbone)
+    total = len(getattr(parent, name))
+    if depth > total:
+        raise ConfigError(f"hidden_states.layers: {depth}, but the model has layers 1 to {total} (0: the embedding)")
+    if depth == total:
+        return
+    keep_layers(model, range(max(depth, 1)))
+    for norm in FINAL_NORMS:
+        if isinstance(getattr(backbone, norm, None), nn.Module):
+            setattr(backbone, norm, nn.Identity())
+
+
+def resized_config(config: PreTrainedConfig, derive: Derivation) -> PreTrainedConfig:
+    """The same architecture in other sizes, for new weights.
+
+    Raises:
+        ConfigError: sizes that do not divide each other.
+    """
+    names = config.attribute_map
+    changes = {
+        "num_hidden_layers": derive.layers,
+        "hidden_size": derive.hidden_size,
+        "intermediate_size": derive.intermediate_size,
+        "num_attention_heads": derive.attention_heads,
+        "num_key_value_heads": derive.key_value_heads,
+    }
+    values = config.to_dict()
+    old_layers, heads_made_size = config.num_hidden_layers, _head_size(config) == getattr(config, "head_dim", None)
+    for key, value in changes.items():
+        key = names.get(key, key)
+        if value is not None:
+            if key not in values:
+                raise ConfigError(f"derive: a {config.model_type} model has no {key}")
+            values[key] = value
+    if heads_made_size:
+        values.pop("head_dim", None)  # it followed from the other two, and does again
+    if derive.layers is not None:
+        for key in _per_layer(values, old_layers):
+            values[key] = [values[key][i % old_layers] for i in range(derive.layers)]
+    resized = type(config).from_dict(values)
+    heads, groups = resized.num_attention_heads, getattr(resized, "num_key_value_heads", None)
+    if resized.hidden_size % heads or (groups and heads % groups):
+        sizes = f"hidden_size {resized.hidden_size}, attention_heads {heads}, key_value_heads {groups or heads}"
+        raise ConfigError(f"derive: {sizes}: the first must be a multiple of the second, that of the third")
+    return resized
+
+
+def _select_in_config(config: PreTrainedConfig, keep: Sequence[int], total: int) -> None:
+    for key in _per_layer(config.to_dict(), total):
+        setattr(config, key, [getattr(config, key)[index] for index in keep])
+    config.num_hidden_layers = len(keep)
+
+
+def _per_layer(values: dict[str, object], total: int) -> list[str]:
+    """Configuration keys with one entry a layer, such as Qwen's and Gemma's `layer_types`."""
+    return [key for key, value in values.items() if isinstance(value, list) and len(value) == total and "layer" in key]
+
+
+def _head_size(config: PreTrainedConfig) -> int:
+    return config.hidden_size // config.num_attention_heads
