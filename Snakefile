@@ -1,0 +1,57 @@
+"""Potstill: which way of distilling this teacher into this student works, how sure can I be, and what does it cost?
+
+    snakemake --cores all all                                   # the experiment of config/config.yaml
+    snakemake --cores all all --config experiment=NAME          # another one
+    snakemake --cores all results/demo/figures/fig_4_5_kd_gain.png
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/assets.smk"
+include: "rules/examples.smk"
+include: "rules/targets.smk"
+include: "rules/runs.smk"
+include: "rules/evaluation.smk"
+include: "rules/comparison.smk"
+include: "rules/end_products.smk"
+
+
+localrules:
+    all,
+    figures,
+    tables,
+    runs,
+    examples,
+
+
+rule all:
+    default_target: True
+    input:
+        PLAN.targets,
+
+
+rule figures:
+    input:
+        PLAN.files("figure"),
+
+
+rule tables:
+    input:
+        PLAN.files("table"),
+
+
+rule runs:
+    input:
+        PLAN.markers("runs"),
+
+
+rule examples:
+    input:
+        PLAN.markers("examples"),

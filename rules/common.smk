@@ -1,0 +1,28 @@
+# The plan, read once for all rules. No other logic lives in the rules.
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
+
+from potstill.plan.plan import make_plan
+from potstill.stage import explain_errors
+
+# Jobs call `python`: the one that runs Snakemake, whether or not its environment was activated.
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+with explain_errors():
+    PLAN = make_plan(
+        Path(workflow.basedir), config, dry_run=workflow.output_settings.dryrun or not workflow.is_main_process
+    )
+
+
+pathvars:
+    results=PLAN.results,
+
+
+# Progress of every job goes to the terminal and to its log; `pipefail` (Snakemake's default) keeps the exit code.
+wildcard_constraints:
+    experiment=PLAN.experiment,

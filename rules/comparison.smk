@@ -1,0 +1,68 @@
+# From per-example predictions to scores and statistics.
+
+
+localrules:
+    mark_due,
+
+
+rule mark_due:
+    # A named product that lies there from another configuration: this temporary input makes Snakemake make it again.
+    output:
+        temp(touch("<results>/{experiment}/.due/{product}")),
+    log:
+        "<results>/logs/mark_due/{experiment}.{product}.log",
+    conda:
+        "../envs/analysis.yaml"
+    shell:
+        "echo 'made from another configuration or code' > {log:q}"
+
+
+rule collect_runs:
+    input:
+        lambda wildcards: PLAN.product_inputs("collected"),
+    output:
+        PLAN.outputs("collected"),
+    wildcard_constraints:
+        experiment=PLAN.due("collected"),
+    log:
+        "<results>/logs/collect_runs/{experiment}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("collected"),
+    shell:
+        "python workflow_scripts/collect_runs.py {params.job} 2>&1 | tee {log:q}"
+
+
+rule collect_benchmarks:
+    input:
+        lambda wildcards: PLAN.product_inputs("collected_benchmarks"),
+    output:
+        PLAN.outputs("collected_benchmarks"),
+    wildcard_constraints:
+        experiment=PLAN.due("collected_benchmarks"),
+    log:
+        "<results>/logs/collect_benchmarks/{experiment}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("collected_benchmarks"),
+    shell:
+        "python workflow_scripts/collect_benchmarks.py {params.job} 2>&1 | tee {log:q}"
+
+
+rule compare:
+    input:
+        lambda wildcards: PLAN.product_inputs("comparison"),
+    output:
+        PLAN.outputs("comparison"),
+    wildcard_constraints:
+        experiment=PLAN.due("comparison"),
+    log:
+        "<results>/logs/compare/{experiment}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("comparison"),
+    shell:
+        "python workflow_scripts/compare.py {params.job} 2>&1 | tee {log:q}"

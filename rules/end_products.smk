@@ -1,0 +1,70 @@
+# Tables, figures and the report: named files that people open.
+
+
+report: "../docs/captions/report.rst"
+
+
+rule write_table:
+    input:
+        lambda wildcards: PLAN.product_inputs(f"tables/{wildcards.table}"),
+    output:
+        csv=report(
+            "<results>/{experiment}/summary/{table}.csv",
+            caption="../docs/captions/product.rst",
+            category="1 Tables",
+            labels={"table": "{table}"},
+        ),
+        tex="<results>/{experiment}/summary/{table}.tex",
+    wildcard_constraints:
+        table=PLAN.due("tables"),
+    log:
+        "<results>/logs/write_table/{experiment}.{table}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments(f"tables/{wildcards.table}"),
+        caption=lambda wildcards: PLAN.caption(wildcards.table),
+    shell:
+        "python workflow_scripts/write_table.py {params.job} 2>&1 | tee {log:q}"
+
+
+rule draw_figure:
+    input:
+        lambda wildcards: PLAN.product_inputs(f"figures/{wildcards.figure}"),
+    output:
+        png=report(
+            "<results>/{experiment}/figures/{figure}.png",
+            caption="../docs/captions/product.rst",
+            category="2 Figures",
+            labels={"figure": "{figure}"},
+        ),
+        pdf="<results>/{experiment}/figures/{figure}.pdf",
+        csv="<results>/{experiment}/figures/{figure}.csv",
+    wildcard_constraints:
+        figure=PLAN.due("figures"),
+    log:
+        "<results>/logs/draw_figure/{experiment}.{figure}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments(f"figures/{wildcards.figure}"),
+        caption=lambda wildcards: PLAN.caption(wildcards.figure),
+    shell:
+        "python workflow_scripts/draw_figure.py {params.job} 2>&1 | tee {log:q}"
+
+
+rule write_report:
+    input:
+        lambda wildcards: PLAN.product_inputs("report"),
+    output:
+        "<results>/{experiment}/report.html",
+    wildcard_constraints:
+        experiment=PLAN.due("report"),
+    log:
+        "<results>/logs/write_report/{experiment}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("report"),
+    shell:
+        "python workflow_scripts/write_report.py {params.job} 2>&1 | tee {log:q}"

@@ -1,0 +1,37 @@
+# The teacher's predictions, and the size and speed of every model.
+
+
+rule predict_teacher:
+    input:
+        lambda wildcards: PLAN.input_files("predictions", wildcards.predictions),
+    output:
+        "<results>/predictions/{predictions}/manifest.json",
+    wildcard_constraints:
+        predictions=PLAN.pending("predictions"),
+    log:
+        "<results>/logs/predict_teacher/{predictions}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("predictions", wildcards.predictions),
+    shell:
+        "python workflow_scripts/predict_teacher.py {params.job} --threads {threads} 2>&1 | tee {log:q}"
+
+
+rule benchmark_model:
+    input:
+        lambda wildcards: PLAN.input_files("benchmarks", wildcards.benchmark),
+    output:
+        "<results>/benchmarks/{benchmark}/manifest.json",
+    wildcard_constraints:
+        benchmark=PLAN.pending("benchmarks"),
+    log:
+        "<results>/logs/benchmark_model/{benchmark}.log",
+    conda:
+        "../envs/models.yaml"
+    # All cores: never beside a training or another measurement. How many threads are measured is part of the spec.
+    threads: workflow.cores
+    params:
+        job=lambda wildcards: PLAN.arguments("benchmarks", wildcards.benchmark),
+    shell:
+        "python workflow_scripts/benchmark_model.py {params.job} 2>&1 | tee {log:q}"

@@ -1,0 +1,18 @@
+# Task examples: one normalised table per split, fixed before anything is trained.
+
+
+rule prepare_task:
+    input:
+        lambda wildcards: PLAN.input_files("examples", wildcards.examples),
+    output:
+        "<results>/examples/{examples}/manifest.json",
+    wildcard_constraints:
+        examples=PLAN.pending("examples"),
+    log:
+        "<results>/logs/prepare_task/{examples}.log",
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("examples", wildcards.examples),
+    shell:
+        "python workflow_scripts/prepare_task.py {params.job} 2>&1 | tee {log:q}"

@@ -1,0 +1,18 @@
+# One training per task, student, method, grid point and seed; a teacher is fitted by the same rule.
+
+
+rule train_student:
+    input:
+        lambda wildcards: PLAN.input_files("runs", wildcards.run),
+    output:
+        "<results>/runs/{run}/manifest.json",
+    wildcard_constraints:
+        run=PLAN.pending("runs"),
+    log:
+        "<results>/logs/train_student/{run}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("runs", wildcards.run),
+    shell:
+        "python workflow_scripts/train_student.py {params.job} --threads {threads} 2>&1 | tee {log:q}"

@@ -1,0 +1,18 @@
+# What the teacher says, captured once per kind, in shards that are separate jobs.
+
+
+rule capture_targets:
+    input:
+        lambda wildcards: PLAN.input_files("targets", wildcards.shard),
+    output:
+        "<results>/targets/{shard}/manifest.json",
+    wildcard_constraints:
+        shard=PLAN.pending("targets"),
+    log:
+        "<results>/logs/capture_targets/{shard}.log",
+    conda:
+        "../envs/models.yaml"
+    params:
+        job=lambda wildcards: PLAN.arguments("targets", wildcards.shard),
+    shell:
+        "python workflow_scripts/capture_targets.py {params.job} --threads {threads} 2>&1 | tee {log:q}"

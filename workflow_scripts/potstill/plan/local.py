@@ -1,0 +1,37 @@
+"""Sources on this machine: where they lie, and the digest that stands for them in a spec."""
+
+import os
+from pathlib import Path
+
+from potstill.errors import ConfigError, PotstillError
+from potstill.plan.configuration import Configuration
+from potstill.plan.specs.source import LocalSource
+from potstill.sources.digest import path_digest
+
+
+def locate(source: LocalSource, configuration: Configuration) -> Path:
+    """Where a local source lies: absolute, or relative to the `data` folder of config.yaml.
+
+    Raises:
+        ConfigError: nothing is there.
+    """
+    path = Path(configuration.main.data, os.path.expanduser(source.path))
+    if not path.exists():
+        raise ConfigError(
+            f"{configuration.path}: a source names path: {source.path}, but there is no {path}; "
+            f"put the data there, or name their folder with --config data=FOLDER (now: {configuration.main.data})"
+        )
+    return path
+
+
+def content_digest(source: LocalSource, configuration: Configuration) -> LocalSource:
+    """The source as it stands in a spec: its name and the digest of its content, not where it lies.
+
+    Digests are remembered beside the results by path, size and time of change, so that planning stays quick.
+    """
+    path = locate(source, configuration)
+    try:
+        digest = path_digest(path, cache=Path(configuration.main.results, ".digests.json"))
+    except PotstillError as error:
+        raise ConfigError(f"{configuration.path}: path: {source.path}: {error}") from None
+    return LocalSource(path=path.name, sha256=digest)

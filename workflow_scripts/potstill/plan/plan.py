@@ -1,0 +1,130 @@
+"""The plan: all that the Snakemake rules ask. Pure Python, no torch, no network; it is made whenever the DAG is."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.artefacts import canonical_json
+from potstill.plan.checks import check
+from potstill.plan.configuration import Configuration, load_configuration
+from potstill.plan.graph import Graph, build_graph
+from potstill.plan.nodes import Node, pending
+from potstill.plan.probe import choose_teacher
+from potstill.plan.products import Product, build_products
+
+NOTHING = "(?!)"  # a regular expression that matches no name
+
+
+class Plan:
+    """One experiment's artefacts and end products, with the answers that rules need."""
+
+    def __init__(self, root: Path, configuration: Configuration, graph: Graph, teacher_choice: Mapping[str, Any]) -> None:
+        self.root = root
+        self.configuration = configuration
+        self.graph = graph
+        self.teacher_choice = teacher_choice
+        self.results = configuration.main.results
+        self.experiment = configuration.name
+        self.folder = f"{self.results}/{self.experiment}"
+        self.products = build_products(configuration, graph)
+
+    # Artefacts
+
+    def pending(self, kind: str, prefix: str = "") -> str:
+        """Regular expression of the artefacts of a kind that are still to be made."""
+        ids = (i for i in self.graph.nodes.get(kind, {}) if i.startswith(prefix))
+        return pending(ids, f"{self.results}/{kind}/{{}}/manifest.json")
+
+    def node(self, kind: str, name: str) -> Node:
+        """One artefact of this plan."""
+        return self.graph.nodes[kind][name]
+
+    def markers(self, kind: str) -> list[str]:
+        """The manifests of all artefacts of a kind."""
+        return [node.marker(self.results) for node in self.graph.nodes.get(kind, {}).values()]
+
+    def input_files(self, kind: str, name: str) -> list[str]:
+        """What a job waits for: the manifests of its inputs."""
+        return [node.marker(self.results) for node in self.node(kind, name).flat_inputs()]
+
+    def arguments(self, kind: str, name: str) -> str:
+        """The command line of a job, quoted for the shell."""
+        node = self.node(kind, name)
+        return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results))
+
+    # End products
+
+    def files(self, kind: str) -> list[str]:
+        """All files of the tables or of the figures."""
+        found = [p for name, p in self.products.items() if name.startswith(f"{kind}s/")]
+        return [f"{self.folder}/{file}" for product in found for file in product.files]
+
+    @property
+    def targets(self) -> list[str]:
+        """What `all` asks for."""
+        return [*self.files("table"), *self.files("figure"), f"{self.folder}/report.html"]
+
+    def outputs(self, name: str) -> list[str]:
+        """Output patterns of the rule of one product."""
+        return [f"<results>/{{experiment}}/{file}" for file in self.products[name].files]
+
+    def due(self, name: str) -> str:
+        """Regular expression of the experiment (or the tables, or the figures) whose product is still to be made."""
+        if name in self.products:
+            return self.experiment if self._is_due(self.products[name]) else NOTHING
+        names = [n.partition("/")[2] for n, p in self.products.items() if n.startswith(f"{name}/") and self._is_due(p)]
+        return "|".join(names) or NOTHING
+
+    def product_inputs(self, name: str) -> list[str]:
+        """What the job of a product waits for, a temporary mark included where an outdated product must be replaced."""
+        product = self.products[name]
+        files = [node.marker(self.results) for node in product.flat_nodes()]
+        files += [f"{self.folder}/{file}" for other in product.products for file in other.files]
+        if product.is_stale(self.folder) and not self.configuration.main.report:
+            files.append(f"{self.folder}/.due/{name.replace('/', '.')}")
+        return files
+
+    def product_arguments(self, name: str) -> str:
+        """The command line of a product's job, quoted for the shell."""
+        product = self.products[name]
+        inputs: dict[str, Any] = {"record": product.record(self.folder), "product_id": product.id}
+        for role, value in product.nodes.items():
+            if isinstance(value, Mapping):
+                inputs[role] = {key: node.directory(self.results) for key, node in value.items()}
+            else:
+                inputs[role] = [node.directory(self.results) for node in value]
+        for other in product.products:
+            if "/" not in other.name:
+                inputs[other.name] = f"{self.folder}/{other.output}"
+        return _arguments(product.spec, inputs, f"{self.folder}/{product.output}")
+
+    def caption(self, name: str) -> str:
+        """The caption of a table or figure for the report; empty while anything else is planned."""
+        path = self.root / "docs" / "captions" / f"{name}.rst"
+        return path.read_text(encoding="utf-8") if self.configuration.main.report and path.exists() else ""
+
+    def _is_due(self, product: Product) -> bool:
+        # The report's own run of Snakemake makes nothing, but must see the rules of all finished products.
+        return self.configuration.main.report or not product.is_made(self.folder)
+
+
+def make_plan(root: Path, main: Mapping[str, Any], *, dry_run: bool) -> Plan:
+    """Read and check the configuration and plan it.
+
+    Args:
+        root: folder of the Snakefile.
+        main: Snakemake's `config`: config.yaml with `--config` merged over it.
+        dry_run: nothing will be made, so a teacher that is not chosen yet is not probed for.
+
+    Raises:
+        ConfigError: something in the configuration is wrong.
+    """
+    configuration = load_configuration(root / "config", main)
+    check(configuration, root)
+    choice = choose_teacher(configuration, root, dry_run=dry_run)
+    return Plan(root, configuration, build_graph(configuration, choice["choice"]), choice)
+
+
+def _arguments(spec: Mapping[str, Any], inputs: Mapping[str, Any], output: str) -> str:
+    return f"--spec {shlex.quote(canonical_json(spec))} --inputs {shlex.quote(canonical_json(inputs))} --output {shlex.quote(output)}"

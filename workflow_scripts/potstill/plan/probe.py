@@ -1,0 +1,66 @@
+"""Which of several teachers is used: decided once, by a probe before the plan, and recorded beside the results."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.artefacts import canonical_json
+from potstill.errors import ConfigError
+from potstill.plan.configuration import Configuration
+from potstill.plan.local import locate
+from potstill.plan.nodes import digest, slug
+from potstill.plan.specs.source import LocalSource
+
+
+def candidates(configuration: Configuration) -> tuple[str, ...]:
+    """The experiment's teachers in order of preference."""
+    model = configuration.experiment.teacher.model
+    return (model,) if isinstance(model, str) else model
+
+
+def choose_teacher(configuration: Configuration, root: Path, *, dry_run: bool) -> Mapping[str, Any]:
+    """The teacher to plan with, as `{"choice": name, ...}` with the probe's reasons where there was a choice.
+
+    The answer is recorded in `results/probes/` on the first real run and holds from then on: jobs never decide, so the
+    same teacher serves all of them. A dry run without a record plans with the first candidate and says so.
+
+    Raises:
+        ConfigError: no candidate can be used; the probe's message says why.
+    """
+    names = candidates(configuration)
+    if len(names) == 1:
+        return {"choice": names[0]}
+    spec = {
+        "candidates": [{"name": name, **_source(configuration, name)} for name in names],
+        "precision": configuration.experiment.teacher.precision,
+    }
+    record = Path(configuration.main.results, "probes", f"{slug(*names)}-{digest(spec)[:10]}.json")
+    if not record.exists():
+        if dry_run:
+            print(f"teacher not probed yet: planned with {names[0]}, the first of {', '.join(names)}", file=sys.stderr)
+            return {"choice": names[0]}
+        _probe(root, spec, record)
+    return json.loads(record.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+
+
+def _source(configuration: Configuration, name: str) -> dict[str, Any]:
+    source = configuration.catalogue.models[name].source
+    if source is None:
+        raise ConfigError(
+            f"{configuration.path}: teacher.model: {name} is derived; of several teachers each needs a source of its own"
+        )
+    if isinstance(source, LocalSource):
+        return {"source": {"path": str(locate(source, configuration))}}
+    return {"source": source.data()}
+
+
+def _probe(root: Path, spec: Mapping[str, Any], record: Path) -> None:
+    """Run the probe in a process of its own: it needs torch and the network, which planning never does."""
+    script = root / "workflow_scripts" / "probe_teacher.py"
+    command = [sys.executable, str(script), "--spec", canonical_json(spec), "--output", str(record)]
+    result = subprocess.run(command, stdout=sys.stderr, check=False)
+    if result.returncode:
+        raise ConfigError("no teacher can be used (the reasons are above)")

@@ -1,0 +1,168 @@
+"""Named end products: tables, figures, report, and the collected data that they show."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from potstill.plan.base import Record
+from potstill.plan.code import code_digest
+from potstill.plan.configuration import Configuration
+from potstill.plan.graph import Graph
+from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
+from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectSpec, CollectedRun
+from potstill.plan.specs.compare import CompareSpec
+from potstill.plan.specs.figure import FigureSpec
+from potstill.plan.specs.table import TABLES, TableSpec
+
+COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
+COMPARISON = ("summary.parquet", "contrasts.parquet")
+
+
+@dataclass(frozen=True)
+class Product:
+    """One named end product.
+
+    Attributes:
+        name: `collected`, `tables/<table>`, `figures/<figure>`, `report` ...
+        files: its files, relative to the experiment's folder.
+        output: what its stage script is told to write.
+        nodes: role -> artefacts it reads; `products`: other end products it reads.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    output: str
+    spec: Mapping[str, Any]
+    code: str
+    nodes: Mapping[str, Any] = field(default_factory=dict)
+    products: tuple["Product", ...] = ()
+
+    @property
+    def id(self) -> str:
+        """What it is made from: spec, code, and the names of its inputs."""
+        inputs = [node.id for node in self.flat_nodes()] + [product.id for product in self.products]
+        made_from = digest([self.name, self.spec, inputs])
+        return f"{made_from[:SPEC_DIGITS]}.{digest([self.code, inputs])[:CODE_DIGITS]}"
+
+    def flat_nodes(self) -> list[Node]:
+        """All artefacts it reads."""
+        found: list[Node] = []
+        for value in self.nodes.values():
+            values: Iterable[Node] = value.values() if isinstance(value, Mapping) else value
+            found += values
+        return found
+
+    def record(self, folder: str) -> str:
+        """The file that says what it was made from."""
+        return f"{folder}/.made/{self.name.replace('/', '.')}.json"
+
+    def is_made(self, folder: str) -> bool:
+        """Whether it lies there complete and made from just these inputs."""
+        try:
+            made = json.loads(Path(self.record(folder)).read_text(encoding="utf-8"))["id"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return bool(made == self.id) and all(Path(folder, file).exists() for file in self.files)
+
+    def is_stale(self, folder: str) -> bool:
+        """Whether it lies there, in whole or part, but not as it should be."""
+        return not self.is_made(folder) and any(Path(folder, file).exists() for file in self.files)
+
+
+def build_products(configuration: Configuration, graph: Graph) -> dict[str, Product]:
+    """All end products of an experiment, by name."""
+    experiment = configuration.experiment
+    products: dict[str, Product] = {}
+
+    def add(name: str, files: Iterable[str], output: str, spec: Record, script: str, roots: Iterable[str] = (), **inputs: Any) -> None:
+        code = code_digest(script, tuple(roots))
+        products[name] = Product(name, tuple(files), output, spec.data(), code, **inputs)
+
+    collected = _collected(configuration, graph)
+    add(
+        "collected",
+        (f"collected/{file}" for file in COLLECTED),
+        "collected",
+        collected[0],
+        "collect_runs.py",
+        nodes={"runs": collected[1], "examples": graph.examples},
+    )
+    benchmarks = CollectBenchmarksSpec.parse(
+        {"benchmarks": [{"task": t, "role": r, "student": s} for t, r, s in graph.benchmarks]}
+    )
+    add(
+        "collected_benchmarks",
+        ("collected_benchmarks/benchmarks.parquet",),
+        "collected_benchmarks",
+        benchmarks,
+        "collect_benchmarks.py",
+        nodes={"benchmarks": list(graph.benchmarks.values())},
+    )
+    add(
+        "comparison",
+        (f"comparison/{file}" for file in COMPARISON),
+        "comparison",
+        CompareSpec(comparison=experiment.comparison),
+        "compare.py",
+        products=(products["collected"],),
+    )
+    for table in experiment.tables:
+        add(
+            f"tables/{table}",
+            (f"summary/{table}.csv", f"summary/{table}.tex"),
+            f"summary/{table}.csv",
+            TableSpec(table=table),
+            "write_table.py",
+            [f"potstill.report.tables.{table}"],
+            products=tuple(products[name] for name in TABLES[table]),
+        )
+    for figure in experiment.figures if experiment.figures is not None else configuration.figures:
+        settings = configuration.figures[figure]
+        add(
+            f"figures/{figure}",
+            (f"figures/{figure}.{suffix}" for suffix in ("png", "pdf", "csv")),
+            f"figures/{figure}.png",
+            FigureSpec(name=figure, settings=settings),
+            "draw_figure.py",
+            [f"potstill.figures.{figure}"],
+            products=tuple(products[name] for name in settings.inputs),
+        )
+    shown = tuple(product for name, product in products.items() if "/" in name)
+    add(
+        "report", ("report.html",), "report.html", _ReportSpec(experiment=configuration.name), "write_report.py", products=shown
+    )
+    return products
+
+
+class _ReportSpec(Record):
+    experiment: str
+
+
+def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec, list[Node]]:
+    """What is collected: the teacher's predictions on each task, then every run, with the names that tables use."""
+    tasks = configuration.catalogue.tasks
+    rows: list[tuple[dict[str, Any], Node]] = []
+    for task, node in graph.predictions.items():
+        teacher = {"role": "teacher", "student": graph.teacher, "method": "teacher", "variant": "-", "options": {}, "seed": -1}
+        rows.append(({"task": task, "kind": tasks[task].kind, **teacher}, node))
+    for run in graph.runs:
+        options = run.options.data()
+        entry = {
+            "task": run.task,
+            "kind": tasks[run.task].kind,
+            "role": "student",
+            "student": run.student,
+            "method": run.method,
+            "variant": run.variant,
+            "options": options,
+            "temperature": options.get("temperature"),
+            "alpha": options.get("alpha"),
+            "seed": run.seed,
+        }
+        rows.append((entry, run.node))
+    entries = [CollectedRun.parse({**entry, "run_id": node.id, "kept": node.is_of_other_code}) for entry, node in rows]
+    return CollectSpec(runs=tuple(entries)), [node for _, node in rows]
+
+
