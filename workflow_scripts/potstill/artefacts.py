@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -112,15 +112,22 @@ def read_manifest(directory: str | os.PathLike[str]) -> Mapping[str, Any]:
     return manifest
 
 
-def verify(directory: str | os.PathLike[str]) -> Mapping[str, Any]:
-    """Check every file of an artefact against its manifest, byte for byte, and return the manifest.
+def verify(directory: str | os.PathLike[str], names: Iterable[str] | None = None) -> Mapping[str, Any]:
+    """Check files of an artefact against its manifest, byte for byte, and return the manifest.
+
+    Args:
+        directory: the artefact.
+        names: the files that are going to be read; None checks all of them, weights included.
 
     Raises:
         ArtefactError: a file is missing, has another size or other bytes; names the file and the command that rebuilds it.
     """
     manifest = read_manifest(directory)
-    for name, expected in manifest["files"].items():
+    for name in manifest["files"] if names is None else names:
         path = Path(directory) / name
+        if name not in manifest["files"]:
+            raise ArtefactError(f"{path}: not listed in {MANIFEST}. {rebuild_hint(directory)}")
+        expected = manifest["files"][name]
         if not path.is_file():
             raise ArtefactError(f"{path}: missing. {rebuild_hint(directory)}")
         if path.stat().st_size != expected["bytes"]:
