@@ -106,7 +106,9 @@ def read_manifest(directory: str | os.PathLike[str]) -> Mapping[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         manifest["files"]
     except FileNotFoundError:
-        raise ArtefactError(f"{directory}: no {MANIFEST}, so it was never finished. {rebuild_hint(directory)}") from None
+        raise ArtefactError(
+            f"{directory}: no {MANIFEST}, so it was never finished. {rebuild_hint(directory)}"
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise ArtefactError(f"{path}: damaged ({error}). {rebuild_hint(directory)}") from None
     return manifest
