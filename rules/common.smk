@@ -19,6 +19,10 @@ with explain_errors():
     )
 
 
+# For the report's template.
+config["overview"] = PLAN.overview()
+
+
 pathvars:
     results=PLAN.results,
 

@@ -3,7 +3,7 @@
     python workflow_scripts/STAGE.py --spec JSON --inputs JSON --output PATH [--threads N]
 
 `--spec` says what to make, `--inputs` where its inputs lie (role -> path or list of paths), `--output` where the artefact
-goes. Paths are not part of the spec: the same artefact is the same wherever it lies.
+goes. Paths are not part of the spec: the same artefact is the same wherever it lies. `@FILE` in place of JSON reads the file.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,17 @@ def run(main: Callable[[Stage], None]) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     with explain_errors():
-        main(Stage(json.loads(arguments.spec), json.loads(arguments.inputs), arguments.output, arguments.threads))
+        main(Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads))
+
+
+def _json(argument: str) -> dict[str, Any]:
+    text = Path(argument[1:]).read_text(encoding="utf-8") if argument.startswith("@") else argument
+    value: dict[str, Any] = json.loads(text)
+    return value
 
 
 @contextlib.contextmanager
-def explain_errors() -> Any:
+def explain_errors() -> Iterator[None]:
     """Print a `PotstillError` as one message and leave with exit code 2."""
     try:
         yield

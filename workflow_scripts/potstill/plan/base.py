@@ -15,6 +15,6 @@ class Record(BaseModel):
         """The record from parsed JSON (lists become tuples)."""
         return cls.model_validate(value, strict=False)
 
-    def data(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Plain JSON-able data, defaults included."""
         return self.model_dump(mode="json")

@@ -128,7 +128,7 @@ class _Builder:
     def examples(self, task: str) -> Node:
         entry, settings = self.catalogue.tasks[task], self.experiment.tasks[task]
         dataset = self.catalogue.datasets[entry.dataset]
-        shared = entry.data()
+        shared = entry.as_json()
         described = {
             **{name: shared[name] for name in PrepareSpec.model_fields if name in shared},
             "format": dataset.format,
@@ -161,7 +161,7 @@ class _Builder:
             task=self.task_view(task),
             model=self.model_view(self.graph.teacher),
             method="b0",
-            options=options.data(),
+            options=options.as_json(),
             seed=fit.seed,
             training=self.training(task, fit.training),
         )
@@ -253,7 +253,7 @@ class _Builder:
             task=self.task_view(task),
             model=self.model_view(student),
             method=name,
-            options=options.data(),
+            options=options.as_json(),
             seed=seed,
             training=self.training(
                 task, self.experiment.students[student].training, self.experiment.methods[label].training
@@ -317,7 +317,7 @@ class _Builder:
         local: Mapping[str, str] | None = None,
     ) -> Node:
         """The node, one object for equal ids, replaced by a finished artefact of the same spec when code is kept."""
-        node = Node(kind, name, spec.data(), code, inputs or {}, local or {})
+        node = Node(kind, name, spec.as_json(), code, inputs or {}, local or {})
         if self.keeper and (finished := self.keeper.find(node)):
             node = dataclasses.replace(node, kept=finished)
         return self.graph.nodes.setdefault(kind, {}).setdefault(node.id, node)

@@ -10,12 +10,13 @@ from potstill.sources.digest import path_digest
 
 
 def locate(source: LocalSource, configuration: Configuration) -> Path:
-    """Where a local source lies: absolute, or relative to the `data` folder of config.yaml.
+    """Where a local source lies: absolute, relative to the project (`./...`), or to the `data` folder of config.yaml.
 
     Raises:
         ConfigError: nothing is there.
     """
-    path = Path(configuration.main.data, os.path.expanduser(source.path))
+    folder = "" if source.path.startswith("./") else configuration.main.data
+    path = Path(folder, os.path.expanduser(source.path))
     if not path.exists():
         raise ConfigError(
             f"{configuration.path}: a source names path: {source.path}, but there is no {path}; "

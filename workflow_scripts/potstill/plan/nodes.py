@@ -38,13 +38,13 @@ class Node:
     kept: str | None = None
 
     @cached_property
-    def specdigest(self) -> str:
+    def spec_digest(self) -> str:
         """Digest of what was asked for: the spec and, recursively, that of the inputs."""
         parts = {role: [n.spec_digest for n in nodes] for role, nodes in self._by_role()}
         return digest([self.kind, self.spec, parts])
 
     @cached_property
-    def codedigest(self) -> str:
+    def code_digest(self) -> str:
         """Digest of how it is made: its code and, recursively, that of the inputs."""
         if self.kept:
             return self.kept.rpartition(".")[2]
@@ -96,7 +96,7 @@ def digest(value: Any) -> str:
 
 def slug(*parts: str) -> str:
     """Readable parts joined to something that is safe as a file name."""
-    return ".".join(re.sub(r"[^A-Za-z0-9_+-]+", "-", part).strip("-") for part in parts if part)
+    return ".".join(re.sub(r"[^A-Za-z0-9_.+-]+", "-", part).strip("-.") for part in parts if part)
 
 
 def pending(ids: Iterable[str], path: str) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.artefacts import canonical_json
+from potstill.artefacts import canonical_json, write_atomically
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
 from potstill.plan.graph import Graph, build_graph
-from potstill.plan.nodes import Node, pending
+from potstill.plan.nodes import Node, digest, pending
 from potstill.plan.probe import choose_teacher
 from potstill.plan.products import Product, build_products
 
@@ -27,7 +27,7 @@ class Plan:
         self.results = configuration.main.results
         self.experiment = configuration.name
         self.folder = f"{self.results}/{self.experiment}"
-        self.products = build_products(configuration, graph)
+        self.products = build_products(configuration, graph, self.overview())
 
     # Artefacts
 
@@ -51,7 +51,7 @@ class Plan:
     def arguments(self, kind: str, name: str) -> str:
         """The command line of a job, quoted for the shell."""
         node = self.node(kind, name)
-        return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results))
+        return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results), self.results)
 
     # End products
 
@@ -97,7 +97,23 @@ class Plan:
         for other in product.products:
             if "/" not in other.name:
                 inputs[other.name] = f"{self.folder}/{other.output}"
-        return _arguments(product.spec, inputs, f"{self.folder}/{product.output}")
+        if name == "report":  # its job plans again, from the same configuration
+            inputs["config"] = {k: v for k, v in self.configuration.main.as_json().items() if k != "report"}
+        return _arguments(product.spec, inputs, f"{self.folder}/{product.output}", self.results)
+
+    def overview(self) -> str:
+        """The report's first page, reStructuredText: what was asked, of which teacher, and what the reader must know."""
+        experiment = self.configuration.experiment
+        students, seeds = ", ".join(experiment.students), ", ".join(map(str, experiment.seeds))
+        lines = [experiment.title, "=" * len(experiment.title), "", experiment.description, ""]
+        lines += [f"- teacher: {self.graph.teacher} ({'fitted to each task' if experiment.teacher.fit else 'as it comes'})"]
+        if "refused" in self.teacher_choice:
+            lines += [f"- teacher not used: {name}: {reason}" for name, reason in self.teacher_choice["refused"].items()]
+        lines += [f"- students: {students}", f"- tasks: {', '.join(experiment.tasks)}", f"- seeds: {seeds}"]
+        kept = sum(run.node.is_of_other_code for run in self.graph.runs)
+        if kept:
+            lines += [f"- {kept} of {len(self.graph.runs)} runs were made by other versions of the code (code=keep); runs.csv marks them"]
+        return "\n".join(lines) + "\n"
 
     def caption(self, name: str) -> str:
         """The caption of a table or figure for the report; empty while anything else is planned."""
@@ -126,5 +142,16 @@ def make_plan(root: Path, main: Mapping[str, Any], *, dry_run: bool) -> Plan:
     return Plan(root, configuration, build_graph(configuration, choice["choice"]), choice)
 
 
-def _arguments(spec: Mapping[str, Any], inputs: Mapping[str, Any], output: str) -> str:
-    return f"--spec {shlex.quote(canonical_json(spec))} --inputs {shlex.quote(canonical_json(inputs))} --output {shlex.quote(output)}"
+def _arguments(spec: Mapping[str, Any], inputs: Mapping[str, Any], output: str, results: str) -> str:
+    values = [_inline_or_file(canonical_json(value), results) for value in (spec, inputs)]
+    return f"--spec {values[0]} --inputs {values[1]} --output {shlex.quote(output)}"
+
+
+def _inline_or_file(text: str, results: str) -> str:
+    """JSON as a quoted argument, or as `@file` where it is too long: Linux takes 128 KiB for a whole shell command."""
+    if len(text) < 40_000:
+        return shlex.quote(text)
+    path = Path(results, ".long_arguments", f"{digest(text)[:20]}.json")
+    if not path.exists():
+        write_atomically(path, text)
+    return shlex.quote(f"@{path}")

@@ -54,7 +54,7 @@ def _source(configuration: Configuration, name: str) -> dict[str, Any]:
         )
     if isinstance(source, LocalSource):
         return {"source": {"path": str(locate(source, configuration))}}
-    return {"source": source.data()}
+    return {"source": source.as_json()}
 
 
 def _probe(root: Path, spec: Mapping[str, Any], record: Path) -> None:

@@ -71,14 +71,14 @@ class Product:
         return not self.is_made(folder) and any(Path(folder, file).exists() for file in self.files)
 
 
-def build_products(configuration: Configuration, graph: Graph) -> dict[str, Product]:
+def build_products(configuration: Configuration, graph: Graph, overview: str) -> dict[str, Product]:
     """All end products of an experiment, by name."""
     experiment = configuration.experiment
     products: dict[str, Product] = {}
 
     def add(name: str, files: Iterable[str], output: str, spec: Record, script: str, roots: Iterable[str] = (), **inputs: Any) -> None:
         code = code_digest(script, tuple(roots))
-        products[name] = Product(name, tuple(files), output, spec.data(), code, **inputs)
+        products[name] = Product(name, tuple(files), output, spec.as_json(), code, **inputs)
 
     collected = _collected(configuration, graph)
     add(
@@ -116,7 +116,7 @@ def build_products(configuration: Configuration, graph: Graph) -> dict[str, Prod
             TableSpec(table=table),
             "write_table.py",
             [f"potstill.report.tables.{table}"],
-            products=tuple(products[name] for name in TABLES[table]),
+            products=tuple(products[{"benchmarks": "collected_benchmarks"}.get(name, name)] for name in TABLES[table]),
         )
     for figure in experiment.figures if experiment.figures is not None else configuration.figures:
         settings = configuration.figures[figure]
@@ -130,14 +130,14 @@ def build_products(configuration: Configuration, graph: Graph) -> dict[str, Prod
             products=tuple(products[name] for name in settings.inputs),
         )
     shown = tuple(product for name, product in products.items() if "/" in name)
-    add(
-        "report", ("report.html",), "report.html", _ReportSpec(experiment=configuration.name), "write_report.py", products=shown
-    )
+    add("report", ("report.html",), "report.html", ReportSpec(overview=overview), "write_report.py", products=shown)
     return products
 
 
-class _ReportSpec(Record):
-    experiment: str
+class ReportSpec(Record):
+    """What the report says besides its tables and figures."""
+
+    overview: str
 
 
 def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec, list[Node]]:
@@ -148,7 +148,7 @@ def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec,
         teacher = {"role": "teacher", "student": graph.teacher, "method": "teacher", "variant": "-", "options": {}, "seed": -1}
         rows.append(({"task": task, "kind": tasks[task].kind, **teacher}, node))
     for run in graph.runs:
-        options = run.options.data()
+        options = run.options.as_json()
         entry = {
             "task": run.task,
             "kind": tasks[run.task].kind,

@@ -6,14 +6,14 @@ from pydantic import Field
 
 from potstill.plan.base import Record
 
-TableInput = Literal["collected", "comparison", "benchmarks"]
+TableInput = Literal["collected", "comparison", "collected_benchmarks"]
 
-# Table -> the inputs that it reads; `potstill/report/tables/<table>.py` makes it.
+# Table -> the end products that it reads; `potstill/report/tables/<table>.py` makes it.
 TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_1_main_results": ("collected", "comparison"),
     "table_4_2_kd1_ablation": ("collected", "comparison"),
     "table_4_3_significance": ("comparison",),
-    "benchmarks": ("benchmarks",),
+    "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }
 

@@ -1,0 +1,57 @@
+# make demo    set up .venv and run the default experiment
+# make test    set up .venv and run all tests
+# make help    everything else
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+
+.PHONY: demo test lint format docs clean-unused lock help
+.DEFAULT_GOAL := help
+
+demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
+	$(BIN)/snakemake --cores $(CORES) all
+
+test: $(VENV)/development ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/development ## style, types, workflow checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint --config experiment=demo
+
+format: $(VENV)/development ## format the code
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+docs: $(VENV)/runtime ## write config/README.md and config/schema.json from the schema
+	$(BIN)/python workflow_scripts/write_config_reference.py
+
+clean-unused: $(VENV)/runtime ## list artefacts that no experiment refers to; FORCE=1 removes them
+	$(BIN)/python workflow_scripts/clean_unused.py $(if $(FORCE),--remove) $(if $(CODE),--code $(CODE))
+
+lock: ## freeze the versions of everything in envs/*.in into envs/*.txt
+	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet torch==2.13.0 -r envs/requirements.in
+	$(VENV)/lock/bin/pip freeze --exclude torch > envs/requirements.txt
+	echo torch==2.13.0 >> envs/requirements.txt
+	$(VENV)/lock/bin/pip install --quiet -r envs/requirements.in -r envs/requirements-dev.in
+	$(VENV)/lock/bin/pip freeze --exclude torch | grep --invert-match --line-regexp --file envs/requirements.txt > envs/requirements-dev.txt
+	rm -rf $(VENV)/lock
+
+# torch first and alone: with it installed, no other package's range draws another build of several gigabytes.
+$(VENV)/runtime: envs/requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep '^torch==' $<)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(VENV)/development: envs/requirements-dev.txt $(VENV)/runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
