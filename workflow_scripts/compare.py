@@ -15,7 +15,7 @@ def main(stage: Stage) -> None:
     cells = matrices(read_frame(stage.path("collected") / "scores.parquet"))
     with publish_directory(stage.output, stage.inputs) as folder:
         write_table(summarise(cells, runs, settings.confidence), folder / "summary.parquet")
-        write_table(contrast(cells, runs, **settings.data()), folder / "contrasts.parquet")
+        write_table(contrast(cells, runs, **settings.as_json()), folder / "contrasts.parquet")
 
 
 if __name__ == "__main__":

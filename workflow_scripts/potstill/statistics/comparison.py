@@ -23,7 +23,7 @@ FEW_CLUSTERS = 30
 CONTRAST_COLUMNS = [
     "task", "student", "method", "baseline", "difference", "ci_low", "ci_high", "se", "df", "p", "p_holm",
     "paired_t", "paired_t_p", "cohens_d", "hedges_g", "mde", "n_seeds", "n_examples", "n_clusters", "disagreement",
-    "confidence", "note",
+    "confidence", "power", "note",
 ]  # fmt: skip
 
 # (task, role, student, method, variant, metric) -> its scores
@@ -78,6 +78,7 @@ def summarise(cells: Matrices, runs: pd.DataFrame, confidence: float) -> pd.Data
             "sd": float(means.std(ddof=1)) if len(means) > 1 else np.nan,
             "ci_low": low,
             "ci_high": high,
+            "confidence": confidence,
         }
         teacher = teachers.get((key[0], metric))
         kept = (
@@ -152,6 +153,7 @@ def _contrast(method: ScoreMatrix, baseline: ScoreMatrix, confidence: float, pow
         "n_clusters": method.n_clusters,
         "disagreement": disagreement(method.scores, baseline.scores),
         "confidence": confidence,
+        "power": power,
         "note": "; ".join(_notes(method, baseline, estimate.value, mde, power)),
     }
 

@@ -1,0 +1,1 @@
+"""One file a table; `build` makes it from the collected results."""

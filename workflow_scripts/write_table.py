@@ -1,0 +1,25 @@
+"""Write one table of the summary: its numbers as CSV (at --output), and as LaTeX beside it."""
+
+from importlib import import_module
+
+from potstill.products import publish_files
+from potstill.stage import Stage, run
+
+
+def main(stage: Stage) -> None:
+    """Build the table and replace its two files."""
+    from potstill.errors import ConfigError
+    from potstill.plan.specs.table import TABLES, TableSpec
+    from potstill.report.table import write
+
+    spec = TableSpec.parse(stage.spec)
+    if spec.table not in TABLES:
+        raise ConfigError(f"tables: there is no table {spec.table!r}; there are {', '.join(TABLES)}")
+    folders = {role: stage.path(role) for role in TABLES[spec.table]}
+    table = import_module(f"potstill.report.tables.{spec.table}").build(folders, spec.digits)
+    with publish_files(stage.output.parent, stage.inputs) as folder:
+        write(table, folder, spec.table)
+
+
+if __name__ == "__main__":
+    run(main)
