@@ -1,8 +1,8 @@
 """Potstill: which way of distilling this teacher into this student works, how sure can I be, and what does it cost?
 
-    snakemake --cores all all                                   # the experiment of config/config.yaml
-    snakemake --cores all all --config experiment=NAME          # another one
-    snakemake --cores all results/demo/figures/fig_4_5_kd_gain.png
+snakemake --cores all all                                   # the experiment of config/config.yaml
+snakemake --cores all all --config experiment=NAME          # another one
+snakemake --cores all results/demo/figures/fig_4_5_kd_gain.png
 """
 
 from snakemake.utils import min_version

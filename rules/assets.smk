@@ -4,10 +4,10 @@
 rule fetch_model:
     output:
         "<results>/assets/{asset}/manifest.json",
-    wildcard_constraints:
-        asset=PLAN.pending("assets", "model."),
     log:
         "<results>/logs/fetch_model/{asset}.log",
+    wildcard_constraints:
+        asset=PLAN.pending("assets", "model."),
     conda:
         "../envs/models.yaml"
     params:
@@ -19,10 +19,10 @@ rule fetch_model:
 rule fetch_dataset:
     output:
         "<results>/assets/{asset}/manifest.json",
-    wildcard_constraints:
-        asset=PLAN.pending("assets", "data."),
     log:
         "<results>/logs/fetch_dataset/{asset}.log",
+    wildcard_constraints:
+        asset=PLAN.pending("assets", "data."),
     conda:
         "../envs/models.yaml"
     params:

@@ -10,12 +10,16 @@ from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
 
 # Jobs call `python`: the one that runs Snakemake, whether or not its environment was activated.
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+)
 
 
 with explain_errors():
     PLAN = make_plan(
-        Path(workflow.basedir), config, dry_run=workflow.output_settings.dryrun or not workflow.is_main_process
+        Path(workflow.basedir),
+        config,
+        dry_run=workflow.output_settings.dryrun or not workflow.is_main_process,
     )
 
 

@@ -22,10 +22,10 @@ rule collect_runs:
         lambda wildcards: PLAN.product_inputs("collected"),
     output:
         PLAN.outputs("collected"),
-    wildcard_constraints:
-        experiment=PLAN.due("collected"),
     log:
         "<results>/logs/collect_runs/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("collected"),
     conda:
         "../envs/analysis.yaml"
     params:
@@ -39,10 +39,10 @@ rule collect_benchmarks:
         lambda wildcards: PLAN.product_inputs("collected_benchmarks"),
     output:
         PLAN.outputs("collected_benchmarks"),
-    wildcard_constraints:
-        experiment=PLAN.due("collected_benchmarks"),
     log:
         "<results>/logs/collect_benchmarks/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("collected_benchmarks"),
     conda:
         "../envs/analysis.yaml"
     params:
@@ -56,10 +56,10 @@ rule compare:
         lambda wildcards: PLAN.product_inputs("comparison"),
     output:
         PLAN.outputs("comparison"),
-    wildcard_constraints:
-        experiment=PLAN.due("comparison"),
     log:
         "<results>/logs/compare/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("comparison"),
     conda:
         "../envs/analysis.yaml"
     params:

@@ -15,10 +15,10 @@ rule write_table:
             labels={"table": "{table}"},
         ),
         tex="<results>/{experiment}/summary/{table}.tex",
-    wildcard_constraints:
-        table=PLAN.due("tables"),
     log:
         "<results>/logs/write_table/{experiment}.{table}.log",
+    wildcard_constraints:
+        table=PLAN.due("tables"),
     conda:
         "../envs/analysis.yaml"
     params:
@@ -40,10 +40,10 @@ rule draw_figure:
         ),
         pdf="<results>/{experiment}/figures/{figure}.pdf",
         csv="<results>/{experiment}/figures/{figure}.csv",
-    wildcard_constraints:
-        figure=PLAN.due("figures"),
     log:
         "<results>/logs/draw_figure/{experiment}.{figure}.log",
+    wildcard_constraints:
+        figure=PLAN.due("figures"),
     conda:
         "../envs/analysis.yaml"
     params:
@@ -58,10 +58,10 @@ rule write_report:
         lambda wildcards: PLAN.product_inputs("report"),
     output:
         "<results>/{experiment}/report.html",
-    wildcard_constraints:
-        experiment=PLAN.due("report"),
     log:
         "<results>/logs/write_report/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("report"),
     conda:
         "../envs/analysis.yaml"
     params:

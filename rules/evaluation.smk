@@ -6,10 +6,10 @@ rule predict_teacher:
         lambda wildcards: PLAN.input_files("predictions", wildcards.predictions),
     output:
         "<results>/predictions/{predictions}/manifest.json",
-    wildcard_constraints:
-        predictions=PLAN.pending("predictions"),
     log:
         "<results>/logs/predict_teacher/{predictions}.log",
+    wildcard_constraints:
+        predictions=PLAN.pending("predictions"),
     conda:
         "../envs/models.yaml"
     params:
@@ -23,10 +23,10 @@ rule benchmark_model:
         lambda wildcards: PLAN.input_files("benchmarks", wildcards.benchmark),
     output:
         "<results>/benchmarks/{benchmark}/manifest.json",
-    wildcard_constraints:
-        benchmark=PLAN.pending("benchmarks"),
     log:
         "<results>/logs/benchmark_model/{benchmark}.log",
+    wildcard_constraints:
+        benchmark=PLAN.pending("benchmarks"),
     conda:
         "../envs/models.yaml"
     # All cores: never beside a training or another measurement. How many threads are measured is part of the spec.

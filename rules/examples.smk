@@ -6,10 +6,10 @@ rule prepare_task:
         lambda wildcards: PLAN.input_files("examples", wildcards.examples),
     output:
         "<results>/examples/{examples}/manifest.json",
-    wildcard_constraints:
-        examples=PLAN.pending("examples"),
     log:
         "<results>/logs/prepare_task/{examples}.log",
+    wildcard_constraints:
+        examples=PLAN.pending("examples"),
     conda:
         "../envs/analysis.yaml"
     params:

@@ -6,10 +6,10 @@ rule train_student:
         lambda wildcards: PLAN.input_files("runs", wildcards.run),
     output:
         "<results>/runs/{run}/manifest.json",
-    wildcard_constraints:
-        run=PLAN.pending("runs"),
     log:
         "<results>/logs/train_student/{run}.log",
+    wildcard_constraints:
+        run=PLAN.pending("runs"),
     conda:
         "../envs/models.yaml"
     params:

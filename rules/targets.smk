@@ -6,10 +6,10 @@ rule capture_targets:
         lambda wildcards: PLAN.input_files("targets", wildcards.shard),
     output:
         "<results>/targets/{shard}/manifest.json",
-    wildcard_constraints:
-        shard=PLAN.pending("targets"),
     log:
         "<results>/logs/capture_targets/{shard}.log",
+    wildcard_constraints:
+        shard=PLAN.pending("targets"),
     conda:
         "../envs/models.yaml"
     params:
