@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -64,6 +65,7 @@ def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> No
     """Fsync every file below `directory`, then write its manifest by temporary file, fsync and rename."""
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST):
+        _make_readable(path)
         fsync(path)
         files[path.relative_to(directory).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     manifest = {
@@ -162,6 +164,15 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _make_readable(path: Path) -> None:
+    """Give a file the read permissions of the umask: safetensors writes private files, but results are shared."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    wanted = mode | (0o444 & ~_umask())
+    if mode != wanted:
+        with contextlib.suppress(PermissionError):  # a hard link to somebody else's file
+            path.chmod(wanted)
 
 
 def _umask() -> int:

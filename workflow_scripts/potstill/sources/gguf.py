@@ -1,5 +1,6 @@
 """GGUF weights, dequantised once into a plain safetensors directory with tokenizer."""
 
+import sys
 from pathlib import Path
 
 from potstill.errors import DataError
@@ -32,8 +33,12 @@ def convert(path: Path, folder: Path, threads: int) -> None:
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
 
     torch.set_num_threads(threads)
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
+    print(f"{path.name}: turning GGUF into safetensors (once; about half a minute for 135M parameters)", flush=True)
     # dequantize=True: otherwise the weights are dense but count as quantised, and save_pretrained refuses them.
     settings = GgufConfig(dequantize=True)
     try:

@@ -1,0 +1,141 @@
+"""Artefacts: written whole or not at all, and every damage is found and named."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from potstill import artefacts
+from potstill.errors import ArtefactError
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def write(directory: Path, content: bytes = b"0123456789" * 100) -> Path:
+    with artefacts.writing(directory, spec={"a": 1}, licence="MIT") as folder:
+        (folder / "data.bin").write_bytes(content)
+        (folder / "sub").mkdir()
+        (folder / "sub" / "more.txt").write_text("more")
+    return directory
+
+
+@given(json_values)
+def test_canonical_json_keeps_the_value_and_forgets_the_order_of_keys(value: object) -> None:
+    text = artefacts.canonical_json(value)
+    assert json.loads(text) == value
+    if isinstance(value, dict):
+        assert artefacts.canonical_json(dict(reversed(value.items()))) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")]])
+def test_canonical_json_refuses_what_json_cannot_say(value: object) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        artefacts.canonical_json(value)
+
+
+def test_an_artefact_is_complete_with_manifest_and_nothing_beside_it(tmp_path: Path) -> None:
+    artefact = write(tmp_path / "results" / "thing-1")
+    manifest = artefacts.verify(artefact)
+    assert set(manifest["files"]) == {"data.bin", "sub/more.txt"}
+    assert manifest["files"]["sub/more.txt"]["bytes"] == 4
+    assert (manifest["spec"], manifest["licence"], manifest["artefact"]) == ({"a": 1}, "MIT", "thing-1")
+    assert artefacts.is_finished(artefact)
+    assert os.listdir(artefact.parent) == ["thing-1"]
+
+
+def test_an_exception_leaves_nothing(tmp_path: Path) -> None:
+    def half_way() -> None:
+        with artefacts.writing(tmp_path / "thing", spec={}) as folder:
+            (folder / "half").write_text("half")
+            raise RuntimeError("half way")
+
+    with pytest.raises(RuntimeError, match="half way"):
+        half_way()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_killed_writer_leaves_no_artefact(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nfrom potstill import artefacts\n"
+        "with artefacts.writing(sys.argv[1], spec={}) as folder:\n"
+        "    (folder / 'data').write_text('x')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(artefacts.__file__).parent.parent)}
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "thing")], env=environment)
+    assert killed.returncode == -9
+    assert not artefacts.is_finished(tmp_path / "thing")
+    write(tmp_path / "thing")
+    artefacts.verify(tmp_path / "thing")
+
+
+def test_an_unfinished_leftover_is_replaced_and_a_finished_artefact_is_not(tmp_path: Path) -> None:
+    (tmp_path / "thing").mkdir()
+    (tmp_path / "thing" / "leftover").write_text("old")
+    write(tmp_path / "thing", b"first")
+    assert not (tmp_path / "thing" / "leftover").exists()
+    write(tmp_path / "thing", b"second")
+    assert (tmp_path / "thing" / "data.bin").read_bytes() == b"first"
+
+
+@pytest.mark.parametrize("position", [0, 499, 999])
+def test_a_flipped_bit_is_found(tmp_path: Path, position: int) -> None:
+    artefact = write(tmp_path / "thing")
+    data = bytearray((artefact / "data.bin").read_bytes())
+    data[position] ^= 1
+    (artefact / "data.bin").write_bytes(data)
+    with pytest.raises(ArtefactError, match=r"data\.bin: its bytes changed.*Rebuild it: rm -r .*thing"):
+        artefacts.verify(artefact)
+
+
+def test_a_truncated_a_missing_and_an_unlisted_file_are_found(tmp_path: Path) -> None:
+    artefact = write(tmp_path / "thing")
+    (artefact / "data.bin").write_bytes(b"short")
+    with pytest.raises(ArtefactError, match=r"data\.bin: 5 bytes, the manifest says 1000"):
+        artefacts.verify(artefact)
+    (artefact / "data.bin").unlink()
+    with pytest.raises(ArtefactError, match=r"data\.bin: missing"):
+        artefacts.verify(artefact)
+    artefacts.verify(artefact, ["sub/more.txt"])
+    with pytest.raises(ArtefactError, match="other"):
+        artefacts.verify(artefact, ["other"])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"spec": 1}'])
+def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
+    artefact = write(tmp_path / "thing")
+    (artefact / "manifest.json").write_text(text)
+    with pytest.raises(ArtefactError, match=r"manifest\.json: damaged"):
+        artefacts.read_manifest(artefact)
+
+
+def test_a_folder_without_manifest_was_never_finished(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="never finished"):
+        artefacts.verify(tmp_path)
+
+
+def test_private_files_become_readable_as_the_umask_says(tmp_path: Path) -> None:
+    previous = os.umask(0o027)
+    try:
+        with artefacts.writing(tmp_path / "thing", spec={}) as folder:
+            (folder / "private").touch(mode=0o600)
+    finally:
+        os.umask(previous)
+    modes = {name: stat.S_IMODE((tmp_path / "thing" / name).stat().st_mode) for name in ("private", "manifest.json")}
+    assert modes == {"private": 0o640, "manifest.json": 0o640}
+    assert stat.S_IMODE((tmp_path / "thing").stat().st_mode) == 0o750
+
+
+def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
+    artefacts.write_atomically(tmp_path / "sub" / "record.json", "first")
+    artefacts.write_atomically(tmp_path / "sub" / "record.json", "second")
+    assert (tmp_path / "sub" / "record.json").read_text() == "second"
+    assert os.listdir(tmp_path / "sub") == ["record.json"]
