@@ -21,12 +21,7 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 
 def model_directory(directory: Path) -> Path:
     """The Hugging Face directory: `directory` itself, or the `student` in it when it is a training run."""
-    return directory / STUDENT if is_run(directory) else directory
-
-
-def is_run(directory: Path) -> bool:
-    """Whether this is a training run; its student is already derived and must not be derived again."""
-    return (directory / STUDENT).is_dir()
+    return directory / STUDENT if (directory / STUDENT).is_dir() else directory
 
 
 @functools.lru_cache(maxsize=16)

@@ -1,6 +1,7 @@
 """Examples to tokens, tokens to batches: the one place where prompt, answer and the causal shift meet."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import torch
@@ -43,6 +44,11 @@ def encode_examples(
     else:
         encoded = _encode_answers(examples, tokenizer, task, texts)
     return _shorten(encoded, tokenizer, task)
+
+
+def prompt_only(item: Encoded) -> Encoded:
+    """A decoder's example without its answer; what is read at the prompt's end is the same, for less work."""
+    return replace(item, input_ids=item.input_ids[: item.answer_start + 1], answer_ids=()) if item.answer_ids else item
 
 
 def collate(items: Sequence[Encoded], pad_id: int) -> Batch:
@@ -189,9 +195,7 @@ def _shorten(encoded: list[Encoded], tokenizer: PreTrainedTokenizerBase, task: T
             cut += 1
             head = item.input_ids[:1] if item.input_ids[0] == tokenizer.bos_token_id else ()
             ids = (*head, *item.input_ids[surplus + len(head) :])
-            item = Encoded(
-                item.example_id, ids, item.label, item.answer_ids, task.max_input_tokens - 1, item.choice_ids
-            )
+            item = replace(item, input_ids=ids, answer_start=task.max_input_tokens - 1)
         shortened.append(item)
     if cut:
         _say(f"{cut} of {len(encoded)} prompts lose their beginning (max_input_tokens: {task.max_input_tokens})")

@@ -26,11 +26,11 @@ from transformers import (
 from potstill.artefacts import canonical_json
 from potstill.errors import DataError
 from potstill.models.device import DTYPES
-from potstill.models.directory import check_artefact, check_model_directory, is_run, model_directory
+from potstill.models.directory import check_artefact, check_model_directory, model_directory
 from potstill.models.layers import chosen_layers, keep_layers, resized_config
 from potstill.models.randomness import derived_seed
 from potstill.models.task_model import TaskModel
-from potstill.plan.specs.model import ModelView, Precision
+from potstill.plan.specs.model import Derivation, ModelView, Precision
 from potstill.plan.specs.task import TaskView
 
 # Loading announces a fresh classification head as if it were a fault; what matters is checked and raised below.
@@ -88,8 +88,7 @@ def load_task_model(
     """The model of `directory` on `device`, in evaluation mode, derived as `view` says.
 
     Args:
-        directory: a model directory, or a training run (its student is taken as it is: it was derived when it was
-            trained).
+        directory: a model directory, or a training run, of which the student is taken.
         precision: number format of the weights. To train in mixed precision load fp32 and compute under
             `device.autocast`.
         seed: what new weights (a classification head, a `random` derivation) are drawn from.
@@ -103,14 +102,13 @@ def load_task_model(
     check_artefact(directory)
     folder = model_directory(directory)
     check_model_directory(folder, view)
-    derive = None if is_run(directory) else view.derive
     config = _config(folder, view, task)
-    keep = None
-    if derive is not None:
-        keep = chosen_layers(derive, config.num_hidden_layers)
-        config = resized_config(config, derive) if derive.random else config
+    derive = view.derive or Derivation()
+    keep = chosen_layers(derive, config.num_hidden_layers)
+    if derive.random:
+        config = resized_config(config, derive)
     with _seeded(seed):
-        if derive is not None and derive.random:
+        if derive.random:
             model = _auto_class(view).from_config(
                 config, dtype=DTYPES[precision], trust_remote_code=view.trust_remote_code
             )

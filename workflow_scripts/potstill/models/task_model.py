@@ -1,6 +1,5 @@
 """A Hugging Face model with a task: logits exactly where the task needs them."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +175,6 @@ class TaskModel(nn.Module):
             self.model = self.model.dequantize()
         self.model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
-        for path in Path(directory).glob("*.safetensors"):
-            os.chmod(path, 0o666 & ~_umask())  # safetensors makes private files
 
     def _run_backbone(self, batch: Batch, with_hidden: bool) -> tuple[Tensor, tuple[Tensor, ...] | None]:
         if self.architecture == "encoder":
@@ -257,9 +254,3 @@ def _check_head(task_model: TaskModel) -> None:
     model.train(training)
     if not torch.allclose(found, expected, rtol=1e-2, atol=1e-2 * float(expected.abs().max())):
         raise DataError(f"{type(model).__name__}: its logits are not those of its output matrix; it cannot be used yet")
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,42 @@
+"""Ask a teacher about one shard of the training and transfer examples, and store what it says."""
+
+from potstill.stage import Stage, run
+
+
+def main(stage: Stage) -> None:
+    """Write one shard of one kind of targets."""
+    import torch
+    from potstill import artefacts
+    from potstill.models.device import pick_device, resolve_precision
+    from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
+    from potstill.models.versions import library_versions
+    from potstill.plan.specs.targets import TargetSpec
+    from potstill.targets.capture import capture, shard_examples
+
+    torch.set_num_threads(stage.threads)
+    spec = TargetSpec.parse(stage.spec)
+    artefacts.verify(stage.path("examples"))
+    examples = shard_examples(stage.path("examples"), spec)
+    device = pick_device()
+    precision = resolve_precision(spec.precision, device)
+    tokenizer = load_tokenizer(stage.path("teacher"), spec.model)
+    teacher = load_task_model(
+        stage.path("teacher"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
+    )
+    facts = {
+        "kind": spec.target.kind,
+        "teacher": stage.path("teacher").name,
+        "tokenizer": tokenizer_fingerprint(tokenizer),
+        "examples": len(examples),
+        "device": str(device),
+        "precision": precision,
+        "versions": library_versions(),
+    }
+    if spec.target.kind == "token_logits":
+        facts["temperatures"] = list(spec.target.temperatures)
+    with artefacts.writing(stage.output, spec=spec.data(), **facts) as folder:
+        capture(teacher, tokenizer, examples, spec, folder)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,67 @@
+"""One shard of a teacher's targets: which examples, in which batches, and nothing a student's training could change."""
+
+import hashlib
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from potstill.errors import DataError
+from potstill.models.device import release_memory
+from potstill.models.encode import encode_examples, token_budget_batches
+from potstill.models.progress import Progress
+from potstill.models.task_model import TaskModel
+from potstill.plan.specs.targets import TargetSpec
+from potstill.tables import read_frame
+
+
+def shard_examples(directory: Path, spec: TargetSpec) -> pd.DataFrame:
+    """The examples of one shard, with their `split`, in ascending `example_id`.
+
+    Dealt by a hash of the id, which is a hash of the content: whatever else is in the data, an example is in this
+    shard.
+
+    Raises:
+        DataError: no example at all falls into this shard.
+    """
+    frames = [read_frame(directory / f"{split}.parquet").assign(split=split) for split in spec.splits]
+    examples = pd.concat(frames, ignore_index=True)
+    mine = examples[[shard_of(example_id, spec.shards) == spec.shard for example_id in examples["example_id"]]]
+    if mine.empty:
+        raise DataError(
+            f"{directory}: shard {spec.shard} of {spec.shards} has none of the {len(examples)} examples of "
+            f"{', '.join(spec.splits)}. Use fewer shards (targets.shards)."
+        )
+    return mine.sort_values("example_id", ignore_index=True)
+
+
+def shard_of(example_id: str, shards: int) -> int:
+    """The shard that an example belongs to."""
+    return int.from_bytes(hashlib.sha256(example_id.encode()).digest()[:8], "big") % shards
+
+
+@torch.inference_mode()
+def capture(
+    task_model: TaskModel, tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, spec: TargetSpec, directory: Path
+) -> None:
+    """Ask the teacher about every example and write one shard's files into `directory`.
+
+    The teacher is in evaluation mode, without gradients; for hidden states it is cut, so use it for nothing afterwards.
+    """
+    kind = importlib.import_module(f"potstill.targets.{spec.target.kind}")
+    task_model.eval().requires_grad_(False)
+    items = kind.prepare(task_model, encode_examples(examples, tokenizer, spec.task, spec.model), spec.target)
+    writes = spec.target.kind == "generations" and spec.task.kind != "classification"
+    lengths = [len(item.input_ids) + (spec.task.max_answer_tokens if writes else 0) for item in items]
+    rows: list[Any] = [None] * len(items)
+    progress = Progress(f"{spec.target.kind} {spec.shard + 1}/{spec.shards}", len(items), sum(lengths))
+    for indices in token_budget_batches(lengths, spec.token_budget):
+        captured = kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target)
+        for index, row in zip(indices, captured, strict=True):
+            rows[index] = row
+        progress.update(len(indices), sum(lengths[index] for index in indices))
+        release_memory(task_model.device)
+    kind.write(directory, examples["example_id"].tolist(), examples["split"].tolist(), rows, spec.target)

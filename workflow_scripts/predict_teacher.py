@@ -1,0 +1,55 @@
+"""Score a teacher as it is on the splits that students are scored on."""
+
+from potstill.stage import Stage, run
+
+
+def main(stage: Stage) -> None:
+    """Write `predictions.parquet` and `run.json`."""
+    import json
+    import time
+
+    import pandas as pd
+    import torch
+    from potstill import artefacts
+    from potstill.evaluation.predict import predict
+    from potstill.models.device import pick_device, resolve_precision
+    from potstill.models.load import load_task_model, load_tokenizer
+    from potstill.models.versions import library_versions
+    from potstill.plan.specs.evaluate import PredictSpec
+    from potstill.tables import read_frame, write_table
+    from potstill.targets.read import read_label_logits
+
+    torch.set_num_threads(stage.threads)
+    spec = PredictSpec.parse(stage.spec)
+    artefacts.verify(stage.path("examples"))
+    bias = None
+    if spec.calibration == "centre":
+        bias = read_label_logits(stage.paths("label_logits"), centre=True).mean
+    device = pick_device()
+    precision = resolve_precision(spec.precision, device)
+    tokenizer = load_tokenizer(stage.path("teacher"), spec.model)
+    teacher = load_task_model(
+        stage.path("teacher"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
+    )
+    started = time.monotonic()
+    frames = []
+    for split in spec.splits:
+        examples = read_frame(stage.path("examples") / f"{split}.parquet")
+        found = predict(teacher, tokenizer, examples, spec.task, token_budget=spec.token_budget, calibration_bias=bias)
+        found.insert(0, "split", split)
+        frames.append(found)
+    facts = {
+        "method": "teacher",
+        "predict_seconds": time.monotonic() - started,
+        "device": str(device),
+        "precision": precision,
+        "parameters": teacher.parameter_count(),
+        "versions": library_versions(),
+    }
+    with artefacts.writing(stage.output, spec=spec.data(), teacher=stage.path("teacher").name) as folder:
+        write_table(pd.concat(frames, ignore_index=True), folder / "predictions.parquet")
+        (folder / "run.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)
