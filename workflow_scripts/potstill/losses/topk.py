@@ -22,18 +22,18 @@ def log1mexp(x: Tensor) -> Tensor:
     return torch.where(near_zero, torch.log(-torch.expm1(safe_near)), torch.log1p(-torch.exp(safe_far)))
 
 
-def at_temperature(log_probs: Tensor, lse_1: Tensor, lse_t: Tensor, temperature: float) -> Tensor:
-    """Stored log-probabilities at another temperature: log p_T = (log p_1 + lse_1) / T - lse_T.
+def at_temperature(log_probs: Tensor, lse: Tensor, temperature: float) -> Tensor:
+    """Stored log-probabilities at another temperature: log p_T = z / T - lse_T with z = log p_1.
 
     Args:
-        log_probs: [N, K] at T = 1.
-        lse_1: [N] log sum exp(z) over the teacher's full vocabulary.
-        lse_t: [N] log sum exp(z / T), of the same z.
+        log_probs: z, [N, K], at T = 1.
+        lse: lse_T = log sum exp(z / T) over the teacher's full vocabulary, [N]; 0 at T = 1.
+        temperature: T.
 
     Returns:
         [N, K] log-probabilities at T; they sum to less than 1 by the tail's mass.
     """
-    return (log_probs + lse_1.unsqueeze(-1)) / temperature - lse_t.unsqueeze(-1)
+    return log_probs / temperature - lse.unsqueeze(-1)
 
 
 def teacher_outcomes(log_probs: Tensor, vocabulary: int) -> Tensor:

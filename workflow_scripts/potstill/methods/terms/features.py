@@ -1,0 +1,101 @@
+"""Distance between hidden states of chosen layers, the student's through a learned projection."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from potstill.errors import ConfigError
+from potstill.losses.feature import normalised, plain
+from potstill.methods.interface import Setup
+from potstill.models.batch import Batch, Encoded, Output
+from potstill.models.randomness import derived_seed
+from potstill.plan.specs.targets import Pooling
+from potstill.targets.read import HiddenStateTargets
+
+Pairs = Sequence[tuple[int, int]]
+
+
+def layer_pairs(layer_map: str, student: int, teacher: int) -> list[tuple[int, int]]:
+    """Which layer of `student` layers learns from which of the teacher's `teacher`: (student's, teacher's).
+
+    Layer 0 is the embedding's output, n the output of the n-th layer. For 3 and 12 layers: `uniform` 1:4, 2:8, 3:12
+    (Sanh et al. 2019, Jiao et al. 2020); `skip` the same without the top, 1:4, 2:8 (PKD-skip of Sun et al. 2019);
+    `last` 1:10, 2:11, 3:12 (as PKD-last).
+
+    Raises:
+        ConfigError: an explicit pair outside of the two models, or nothing left to match.
+    """
+    if ":" in layer_map:
+        explicit = [tuple(map(int, pair.split(":"))) for pair in layer_map.split(",")]
+        for below, above in explicit:
+            if below > student or above > teacher:
+                raise ConfigError(
+                    f"kd3.layer_map: {below}:{above} is outside of student layers 0 to {student} and teacher layers "
+                    f"0 to {teacher}"
+                )
+        return [(below, above) for below, above in explicit]
+    if layer_map == "last":
+        depth = min(student, teacher)
+        return [(student - i, teacher - i) for i in reversed(range(depth))]
+    # Half up, in integers; a student deeper than its teacher meets some layers twice, the embedding never.
+    pairs = [(i, max(1, (2 * i * teacher + student) // (2 * student))) for i in range(1, student + 1)]
+    if layer_map == "skip":
+        pairs = pairs[:-1]
+    if not pairs:
+        raise ConfigError("kd3.layer_map: skip leaves out the student's only layer; use uniform or last")
+    return pairs
+
+
+class Features:
+    """Mean over examples (or positions) and pairs of layers of a distance between states; padding does not count.
+
+    Attributes:
+        projections: one affine map a pair, from the student's width to the teacher's, trained along.
+    """
+
+    def __init__(
+        self,
+        reader: HiddenStateTargets,
+        pairs: Pairs,
+        pooling: Pooling,
+        distance: Literal["normalised", "plain"],
+        setup: Setup,
+    ) -> None:
+        self._reader = reader
+        self._pairs = pairs
+        self._pooling = pooling
+        self._pool = setup.pool
+        self._distance = normalised if distance == "normalised" else plain
+        widths = [reader.states[above].shape[-1] for _, above in pairs]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derived_seed(setup.seed, "projections"))
+            self.projections = nn.ModuleList(nn.Linear(setup.hidden_size, width) for width in widths)
+
+    def uses(self, item: Encoded) -> bool:
+        """Every example."""
+        return True
+
+    def attach(self, batch: Batch) -> None:
+        """`hidden_<layer>` of the teacher, [B, d] or [B, L, d]."""
+        for layer, states in self._reader.for_batch(batch).items():
+            batch.targets[f"hidden_{layer}"] = states
+
+    def count(self, batch: Batch) -> int:
+        """Examples, or tokens, times pairs of layers."""
+        units = int(batch.attention_mask.sum()) if self._pooling == "tokens" else len(batch.example_ids)
+        return units * len(self._pairs)
+
+    def sum(self, output: Output, batch: Batch) -> Tensor:
+        """Over all units."""
+        assert output.hidden is not None
+        real = batch.attention_mask.bool()
+        distances = []
+        for (below, above), projection in zip(self._pairs, self.projections, strict=True):
+            student = self._pool(output.hidden[below], batch, self._pooling)
+            teacher = batch.targets[f"hidden_{above}"]
+            if self._pooling == "tokens":
+                student, teacher = student[real], teacher[real]
+            distances.append(self._distance(projection(student), teacher).sum())
+        return torch.stack(distances).sum()

@@ -1,0 +1,232 @@
+"""The training loop.
+
+One optimizer step is a pure function of (weights, optimizer state, step): its examples, their order, its learning rate
+and its dropout masks follow from the seed and the step's number. What a checkpoint would have to hold is `State`.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from potstill.errors import ConfigError, DataError
+from potstill.methods.interface import Method
+from potstill.methods.terms.gold import Gold
+from potstill.models.batch import Batch, Encoded
+from potstill.models.device import autocast, release_memory
+from potstill.models.encode import collate
+from potstill.models.task_model import TaskModel
+from potstill.plan.specs.model import Precision
+from potstill.plan.specs.train import TrainingSettings
+from potstill.training.history import History
+from potstill.training.optimization import build_optimizer, prepare_model
+from potstill.training.progress import Progress
+from potstill.training.randomness import seed_step
+from potstill.training.sampling import epoch_batches
+from potstill.training.schedule import learning_rate_factor
+from potstill.training.validation import validate
+
+
+@dataclass
+class State:
+    """What changes from step to step, besides the weights and the optimizer.
+
+    `best_weights` holds the trainable weights of the validation with the lowest loss, on the CPU, while early stopping
+    is on; `failures` counts the validations since.
+    """
+
+    step: int = 0
+    examples_seen: int = 0
+    tokens_seen: int = 0
+    best_step: int = 0
+    best_loss: float = math.inf
+    best_weights: dict[str, Tensor] | None = None
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training was, besides the weights: counts, seconds of wall time, and the table of `history.parquet`."""
+
+    steps: int
+    best_step: int
+    examples_seen: int
+    tokens_seen: int
+    seconds: float
+    history: pd.DataFrame
+
+
+@dataclass
+class Trainer:
+    """Trains `model` (and the method's own modules) in place.
+
+    Attributes:
+        examples: all that the method may train on; those without any unit of its loss are left out.
+        validation: labelled examples; they choose when to stop, never what to learn.
+        pad_id: token that fills batches up; masked everywhere.
+    """
+
+    model: TaskModel
+    method: Method
+    examples: Sequence[Encoded]
+    validation: Sequence[Encoded]
+    settings: TrainingSettings
+    seed: int
+    pad_id: int
+    device: torch.device
+    precision: Precision
+    progress: Progress = field(default_factory=Progress)
+
+    def __post_init__(self) -> None:
+        self.examples = [item for item in self.examples if self.method.uses(item)]
+        if not self.examples:
+            raise DataError("no example to train on: the method needs labelled examples, and the splits hold none")
+        if self.settings.early_stopping is not None and not any(
+            map(Gold(self.model.architecture).uses, self.validation)
+        ):
+            raise DataError("training.early_stopping needs labelled validation examples, and there are none")
+        self._lengths = [len(item.input_ids) for item in self.examples]
+        self.steps_per_epoch = math.ceil(len(self.examples) / self.settings.batch_size)
+        self.total_steps = max(1, round(self.settings.epochs * self.steps_per_epoch))
+        self.state = State()
+        self.history = History(list(self.method.weights))
+        prepare_model(self.model, self.settings)
+        self.trained = nn.ModuleDict({"model": self.model})
+        if self.method.modules is not None:
+            self.trained["method"] = self.method.modules.to(self.device)
+        self.optimizer = build_optimizer(self.trained, self.settings)
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self._epoch = -1
+        self._batches: list[list[int]] = []
+
+    def run(self) -> Outcome:
+        """Train to the end, or until early stopping; then the weights are the last ones, or the best ones."""
+        begin = time.monotonic()
+        interval = self.settings.validate_every or self.steps_per_epoch
+        while self.state.step < self.total_steps and not self._exhausted():
+            self.step()
+            if self.state.step % interval == 0 or self.state.step == self.total_steps:
+                self.validate()
+        if self.state.best_weights is not None:
+            self.trained.load_state_dict(self.state.best_weights, strict=False)
+        self.model.eval()
+        release_memory(self.device)
+        best = self.state.best_step if self.state.best_weights is not None else self.state.step
+        seen = (self.state.examples_seen, self.state.tokens_seen)
+        return Outcome(self.state.step, best, *seen, time.monotonic() - begin, self.history.frame())
+
+    def step(self) -> None:
+        """One optimizer step: the gradients of its micro-batches, summed, clipped and applied."""
+        step = self.state.step
+        seed_step(self.seed, step)
+        self.model.train()
+        micro_batches = [self._collate(indices) for indices in self._micro_batches(step)]
+        counts = [self.method.counts(batch) for batch in micro_batches]
+        totals = {term: sum(count[term] for count in counts) for term in self.method.weights}
+        means = dict.fromkeys(totals, 0.0)
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            for batch in micro_batches:
+                for term, value in self._backward(batch.to(self.device), totals).items():
+                    means[term] += value
+        except torch.OutOfMemoryError:
+            raise self._out_of_memory() from None
+        loss = sum(self.method.weights[term] * value for term, value in means.items())
+        if not math.isfinite(loss):
+            raise self._not_finite(loss, means)
+        rate = self.settings.learning_rate * learning_rate_factor(step, self.total_steps, self.settings)
+        norm = self._apply(rate)
+        self.state.step = step + 1
+        self.state.examples_seen += sum(len(batch.example_ids) for batch in micro_batches)
+        self.state.tokens_seen += sum(int(batch.attention_mask.sum()) for batch in micro_batches)
+        epoch = self.state.step / self.steps_per_epoch
+        self.history.add(self.state.step, epoch, rate, norm, loss, means)
+        examples = sum(len(batch.example_ids) for batch in micro_batches)
+        self.progress.step(self.state.step, self.total_steps, epoch, examples, loss, means, rate)
+
+    def validate(self) -> None:
+        """Measure on the validation split; with early stopping, remember the weights when they are the best so far."""
+        loss, score = validate(
+            self.model,
+            self.validation,
+            pad_id=self.pad_id,
+            token_budget=max(self._lengths) * (self.settings.micro_batch_size or self.settings.batch_size),
+            device=self.device,
+            precision=self.precision,
+        )
+        release_memory(self.device)
+        self.history.validated(loss, score)
+        self.progress.validation(self.state.step, loss, score)
+        if self.settings.early_stopping is None:
+            return
+        if loss < self.state.best_loss:
+            named = self.trained.named_parameters()
+            weights = {name: p.detach().cpu().clone() for name, p in named if p.requires_grad}
+            self.state.best_loss, self.state.best_step, self.state.best_weights = loss, self.state.step, weights
+            self.state.failures = 0
+        else:
+            self.state.failures += 1
+
+    def _backward(self, batch: Batch, totals: dict[str, int]) -> dict[str, float]:
+        """Add the gradient of one micro-batch's share of the step's loss; returns its share of each term's mean."""
+        with autocast(self.device, self.precision):
+            output = self.model(batch, with_hidden=self.method.with_hidden)
+            sums = self.method.sums(output, batch)
+        shares = {term: value / max(totals[term], 1) for term, value in sums.items()}
+        loss = torch.stack([self.method.weights[term] * share for term, share in shares.items()]).sum()
+        self._scaler.scale(loss).backward()
+        return {term: share.item() for term, share in shares.items()}
+
+    def _apply(self, rate: float) -> float:
+        """Clip, then one AdamW step at this learning rate; returns the norm of the gradient before clipping."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self._scaler.unscale_(self.optimizer)
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, self.settings.max_gradient_norm or math.inf).item()
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        return norm
+
+    def _micro_batches(self, step: int) -> list[list[int]]:
+        """The examples of a step, as indices, in portions for one forward pass each."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._batches = epoch_batches(
+                self._lengths,
+                self.settings.batch_size,
+                seed=self.seed,
+                epoch=epoch,
+                group_by_length=self.settings.group_by_length,
+            )
+        indices, size = self._batches[index], self.settings.micro_batch_size or self.settings.batch_size
+        return [indices[start : start + size] for start in range(0, len(indices), size)]
+
+    def _collate(self, indices: Sequence[int]) -> Batch:
+        batch = collate([self.examples[index] for index in indices], self.pad_id)
+        self.method.attach(batch)
+        return batch
+
+    def _exhausted(self) -> bool:
+        return self.settings.early_stopping is not None and self.state.failures >= self.settings.early_stopping
+
+    def _out_of_memory(self) -> ConfigError:
+        size = self.settings.micro_batch_size or self.settings.batch_size
+        return ConfigError(
+            f"out of memory on {self.device} with {size} examples of up to {max(self._lengths)} tokens at once. "
+            "Lower training.micro_batch_size (the result stays the same), set training.gradient_checkpointing: true, "
+            "or training.lora"
+        )
+
+    def _not_finite(self, loss: float, means: dict[str, float]) -> ConfigError:
+        terms = ", ".join(f"{term} {value}" for term, value in means.items())
+        return ConfigError(
+            f"the loss is {loss} ({terms}) at step {self.state.step + 1} of {self.total_steps}. Lower "
+            f"training.learning_rate ({self.settings.learning_rate}), "
+            f"or set training.precision: fp32 ({self.precision} now)"
+        )
