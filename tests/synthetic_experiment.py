@@ -110,6 +110,7 @@ def _summary(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
                 "sd": by_seed.std(),
                 "ci_low": mean - half,
                 "ci_high": mean + half,
+                "confidence": 0.95,
                 "retention": mean / teacher,
                 "retention_ci_low": (mean - half) / teacher,
                 "retention_ci_high": (mean + half) / teacher,

@@ -1,0 +1,90 @@
+"""Panels whose vertical axis lists names, one row each: long names stay readable and need no legend.
+
+After Cleveland's dot plot: positions on a common scale, which may be logarithmic (bars would need a zero).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from potstill.figures import style
+from potstill.plan.specs.figure import FigureSettings
+
+ROW = 5.2  # mm
+LINE = 3.2  # mm: a further line of a label
+LETTERS = {"single": 20, "double": 34}  # of a label's line
+FRAME = 14.5  # mm: a panel's title, tick labels and axis label
+INTERVAL, DOT, SEED = 1.6, 5.0, 2.6  # pt: line width, marker size of a mean, of one seed
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows from top to bottom: their labels, which of them are headings, and the row of each (group, item)."""
+
+    labels: tuple[str, ...]
+    headings: tuple[bool, ...]
+    places: dict[tuple[str, str], int]
+
+
+def grouped(pairs: Iterable[tuple[str, str]], settings: FigureSettings) -> Rows:
+    """One row a pair (group, item), under a heading for each group; both in the order of their first appearance."""
+    groups: dict[str, list[str]] = {}
+    for group, item in pairs:
+        if item not in groups.setdefault(group, []):
+            groups[group].append(item)
+    labels: list[str] = []
+    headings: list[bool] = []
+    places = {}
+    for group, items in groups.items():
+        labels += [style.label(group, settings), *(style.label(item, settings) for item in items)]
+        headings += [True, *(False for _ in items)]
+        places.update({(group, item): len(labels) - len(items) + k for k, item in enumerate(items)})
+    return Rows(tuple(labels), tuple(headings), places)
+
+
+def models(pairs: Iterable[tuple[str, str]], settings: FigureSettings) -> Rows:
+    """One row a pair (role, model), the teacher named as such; in the order of their first appearance."""
+    unique = list(dict.fromkeys(pairs))
+    labels = [style.label(name, settings) + (" (teacher)" if role == "teacher" else "") for role, name in unique]
+    return Rows(tuple(labels), (False,) * len(unique), {pair: place for place, pair in enumerate(unique)})
+
+
+def row_panels(
+    settings: FigureSettings, rows: Rows, titles: Sequence[str], columns: int | None = None
+) -> tuple[Figure, list[Axes]]:
+    """A panel for each title, all with the same rows; `columns` side by side, or as many as the width allows.
+
+    Returns:
+        The figure, and its axes in the order of the titles; rows are at 0, 1, 2 ... from the top.
+    """
+    columns = columns or style.columns_that_fit(settings, len(titles))
+    lines = -(-len(titles) // columns)
+    labels = [style.wrapped(label, LETTERS[settings.width]) for label in rows.labels]
+    most_lines = 1 + max(label.count("\n") for label in labels)
+    height = (ROW + LINE * (most_lines - 1)) * len(labels) + FRAME
+    figure, grid = style.panels(settings, lines, columns, height)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(titles):
+            axes.remove()
+            continue
+        axes.set_title(titles[place])
+        axes.grid(axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(labels) - 0.4, -0.75)
+        axes.set_yticks(range(len(labels)), labels if place % columns == 0 else [""] * len(labels))
+        for tick, heading in zip(axes.get_yticklabels(), rows.headings, strict=True):
+            tick.set_fontweight("bold" if heading else "normal")
+        for row, heading in enumerate(rows.headings):
+            if not heading:
+                axes.axhline(row, color=style.LIGHT, linewidth=0.5, zorder=0)
+    return figure, list(grid.flat)[: len(titles)]
+
+
+def value(axes: Axes, at: float, row: int, text: str) -> None:
+    """Write a value above its dot."""
+    axes.annotate(
+        text, (at, row), (0, 3.5), textcoords="offset points", ha="center", va="bottom", annotation_clip=False
+    )
