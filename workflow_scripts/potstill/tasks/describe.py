@@ -50,12 +50,14 @@ def _notes(sources: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Mappin
             )
         if source["duplicates"]:
             unsure = source["inputs_with_two_answers"]
-            differing = f" ({unsure:,} inputs have more than one answer, the first is used)" if unsure else ""
+            differing = f" (inputs with different answers: {unsure:,}; the first is used)" if unsure else ""
             notes.append(f"{name}: {source['duplicates']:,} rows repeat an earlier input{differing}")
     for name, split in splits.items():
         for other, count in split["overlap_dropped"].items():
             notes.append(f"{name}: left out {count:,} examples that {other} has too")
         if split["clusters_shared_with_test"] and name in ("train", "validation"):
-            notes.append(f"{name}: shares {split['clusters_shared_with_test']:,} clusters (such as passages) with test")
+            notes.append(
+                f"{name}: clusters (such as passages) that test has too: {split['clusters_shared_with_test']:,}"
+            )
     sizes = ", ".join(f"{name} {split['examples']:,}" for name, split in splits.items())
     return [*notes, f"examples: {sizes}"]
