@@ -95,7 +95,6 @@ def resized_config(config: PreTrainedConfig, derive: Derivation) -> PreTrainedCo
     Raises:
         ConfigError: sizes that do not divide each other.
     """
-    names = config.attribute_map
     changes = {
         "num_hidden_layers": derive.layers,
         "hidden_size": derive.hidden_size,
@@ -103,25 +102,23 @@ def resized_config(config: PreTrainedConfig, derive: Derivation) -> PreTrainedCo
         "num_attention_heads": derive.attention_heads,
         "num_key_value_heads": derive.key_value_heads,
     }
-    values = config.to_dict()
-    old_layers, heads_made_size = config.num_hidden_layers, _head_size(config) == getattr(config, "head_dim", None)
-    for key, value in changes.items():
-        key = names.get(key, key)
+    values, total = config.to_dict(), config.num_hidden_layers
+    for name, value in changes.items():
+        key = config.attribute_map.get(name, name)  # GPT-2 says n_layer
+        if value is not None and key not in values:
+            raise ConfigError(f"derive: a {config.model_type} model has no {key}")
         if value is not None:
-            if key not in values:
-                raise ConfigError(f"derive: a {config.model_type} model has no {key}")
             values[key] = value
-    if heads_made_size:
-        values.pop("head_dim", None)  # it followed from the other two, and does again
-    if derive.layers is not None:
-        for key in _per_layer(values, old_layers):
-            values[key] = [values[key][i % old_layers] for i in range(derive.layers)]
-    resized = type(config).from_dict(values)
-    heads, groups = resized.num_attention_heads, getattr(resized, "num_key_value_heads", None)
-    if resized.hidden_size % heads or (groups and heads % groups):
-        sizes = f"hidden_size {resized.hidden_size}, attention_heads {heads}, key_value_heads {groups or heads}"
+    width, heads = derive.hidden_size or config.hidden_size, derive.attention_heads or config.num_attention_heads
+    groups = derive.key_value_heads or getattr(config, "num_key_value_heads", None) or heads
+    if width % heads or heads % groups:
+        sizes = f"hidden_size {width}, attention_heads {heads}, key_value_heads {groups}"
         raise ConfigError(f"derive: {sizes}: the first must be a multiple of the second, that of the third")
-    return resized
+    if getattr(config, "head_dim", None) == config.hidden_size // config.num_attention_heads:
+        values["head_dim"] = width // heads  # it follows from the other two, as before
+    for key in _per_layer(values, total):
+        values[key] = [values[key][i % total] for i in range(derive.layers or total)]
+    return type(config).from_dict(values)
 
 
 def _select_in_config(config: PreTrainedConfig, keep: Sequence[int], total: int) -> None:
@@ -133,7 +130,3 @@ def _select_in_config(config: PreTrainedConfig, keep: Sequence[int], total: int)
 def _per_layer(values: dict[str, object], total: int) -> list[str]:
     """Configuration keys with one entry a layer, such as Qwen's and Gemma's `layer_types`."""
     return [key for key, value in values.items() if isinstance(value, list) and len(value) == total and "layer" in key]
-
-
-def _head_size(config: PreTrainedConfig) -> int:
-    return config.hidden_size // config.num_attention_heads

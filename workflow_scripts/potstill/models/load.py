@@ -45,10 +45,11 @@ def load_tokenizer(directory: Path, view: ModelView) -> PreTrainedTokenizerBase:
     """The tokenizer of a model directory (or of a run's student). It can always pad: with end-of-sequence if need be.
 
     Raises:
-        DataError: no tokenizer, or one that needs code of its own.
+        DataError: no tokenizer, or a directory that cannot be used; see `check_model_directory`.
     """
     check_artefact(Path(directory))
     folder = model_directory(Path(directory))
+    check_model_directory(folder, view)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=view.trust_remote_code, use_fast=True
