@@ -51,6 +51,8 @@ def locate_hub(source: HubSource, repository_type: RepositoryType, patterns: Ite
 def _explained(error: Exception, source: HubSource, repository_type: RepositoryType) -> PotstillError:
     from huggingface_hub import errors, get_token, is_offline_mode
 
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # why the Hub was not asked; that the cache lacks the files too is the lesser part
     page = f"https://huggingface.co/{'datasets/' if repository_type == 'dataset' else ''}{source.hub}"
     status = getattr(getattr(error, "response", None), "status_code", None)
     has_token = (
