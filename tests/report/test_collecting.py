@@ -1,0 +1,188 @@
+"""Collecting reads what the stages wrote, computes the scores, and selects on validation alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from potstill.artefacts import writing
+from potstill.errors import ArtefactError, DataError
+from potstill.plan.specs.collect import CollectedBenchmark, CollectSpec
+from potstill.report.collecting import Examples, baselines, collect, collect_benchmarks, selected
+from potstill.tables import read_frame
+
+ROOT = Path(__file__).parents[2]
+
+
+def collected(artefacts):
+    spec = CollectSpec.parse(artefacts.spec)
+    return collect(spec.runs, [Path(d) for d in artefacts.directories], Examples(artefacts.examples))
+
+
+@pytest.fixture(scope="module")
+def tables(artefacts):
+    return collected(artefacts)
+
+
+def test_scores_are_those_of_the_predictions(artefacts, tables):
+    _, scores, _ = tables
+    keys = ["task", "student", "method", "variant", "seed", "example_id", "metric"]
+    exact = artefacts.scores[artefacts.scores.metric != "f1"].set_index(keys).score
+    found = scores.set_index(keys).score
+    pd.testing.assert_series_equal(found[found.index.isin(exact.index)].sort_index(), exact.sort_index())
+    f1 = scores[(scores.task == "squad") & (scores.metric == "f1")].set_index(keys[:-1]).score
+    em = scores[(scores.task == "squad") & (scores.metric == "exact_match")].set_index(keys[:-1]).score
+    # "The big dog." is "big dog"; "a big cat" shares one of two words with it.
+    pd.testing.assert_series_equal(f1, em.map({1.0: 1.0, 0.0: 0.5}), check_names=False)
+
+
+def test_runs_have_the_documented_columns(artefacts, tables):
+    runs, scores, _ = tables
+    keys = ["task", "role", "student", "method", "variant", "seed", "selected"]
+    assert list(scores) == [*keys, "example_id", "cluster_id", "metric", "score"]
+    assert set(runs) == set(artefacts.runs)
+    assert runs.path.tolist() == artefacts.directories
+    assert runs.metric.tolist() == artefacts.runs.metric.tolist()
+    accuracy = runs.task == "sentiment"
+    assert runs.test_score[accuracy].tolist() == pytest.approx(artefacts.runs.test_score[accuracy].tolist())
+    teachers = runs[runs.role == "teacher"]
+    assert teachers.train_seconds.isna().all()
+    assert (teachers.parameters == 134_500_000).all()
+
+
+def test_clusters_come_from_the_examples(tables):
+    _, scores, _ = tables
+    squad = scores[scores.task == "squad"]
+    assert squad.groupby("cluster_id").example_id.nunique().unique().tolist() == [4]
+
+
+def test_histories_stand_together_though_their_loss_terms_differ(artefacts, tables):
+    _, _, history = tables
+    assert list(history)[:5] == ["task", "student", "method", "variant", "seed"]
+    assert len(history) == 3 * (artefacts.runs.role == "student").sum()
+    assert history[history.method == "b0"].loss_kd.isna().all()
+    assert history[history.method != "b0"].loss_ce.isna().all()
+
+
+def test_selection_looks_at_validation_means_and_takes_the_first_of_equals():
+    rows = [
+        ("b0", "-", 0, 0.1, 0.1),
+        ("kd1", "T2", 0, 0.5, 0.2),
+        ("kd1", "T2", 1, 0.75, 0.2),
+        ("kd1", "T4", 0, 1.0, 0.99),
+        ("kd1", "T4", 1, 0.0, 0.99),
+        ("kd1", "T8", 0, 0.75, 0.9),
+        ("kd1", "T8", 1, 0.5, 0.9),
+    ]
+    runs = pd.DataFrame(rows, columns=["method", "variant", "seed", "validation_score", "test_score"])
+    runs = runs.assign(task="t", role="student", student="s")
+    chosen = runs[selected(runs)]
+    assert chosen[["method", "variant"]].drop_duplicates().values.tolist() == [["b0", "-"], ["kd1", "T2"]]
+    assert len(chosen) == 3
+
+
+def test_constant_answers_are_scored_on_the_test_set(artefacts):
+    table = baselines(CollectSpec.parse(artefacts.spec).runs, Examples(artefacts.examples))
+    assert list(table) == ["task", "metric", "baseline", "answer", "score"]
+    majority = table[(table.task == "sentiment")].iloc[0]
+    test = read_frame(Path(artefacts.examples["sentiment"]) / "test.parquet")
+    assert majority.answer == "negative"
+    assert majority.score == pytest.approx((test.label == 0).mean())
+    assert set(table[table.task == "squad"].metric) == {"f1", "exact_match"}
+
+
+def rewrite(directory, change):
+    """Change an artefact's predictions and describe them correctly, as a stage that went wrong would."""
+    path = Path(directory)
+    table = change(read_frame(path / "predictions.parquet"))
+    (path / "manifest.json").unlink()
+    facts = (path / "run.json").read_text()
+    with writing(path, spec={}) as folder:
+        table.to_parquet(folder / "predictions.parquet")
+        (folder / "run.json").write_text(facts)
+
+
+def test_spoilt_runs_are_named(fresh_artefacts):
+    directory = fresh_artefacts.directories[1]
+
+    rewrite(directory, lambda t: t[t.example_id != "validation 003"])
+    with pytest.raises(ArtefactError, match="validation 003") as error:
+        collected(fresh_artefacts)
+    assert directory in str(error.value)
+
+    (Path(directory) / "run.json").write_text("{}")
+    with pytest.raises(ArtefactError, match=r"run\.json.*Rebuild it"):
+        collected(fresh_artefacts)
+
+    (Path(directory) / "manifest.json").unlink()
+    with pytest.raises(ArtefactError, match="never finished"):
+        collected(fresh_artefacts)
+
+
+def test_the_same_run_twice_is_refused(artefacts):
+    spec = artefacts.spec
+    spec["runs"].append(spec["runs"][-1])
+    directories = [Path(d) for d in [*artefacts.directories, artefacts.directories[-1]]]
+    with pytest.raises(DataError, match="squad student minilm-2l kd3 - 42 is there twice"):
+        collect(CollectSpec.parse(spec).runs, directories, Examples(artefacts.examples))
+
+
+def test_benchmarks_are_flattened(tmp_path):
+    facts = {
+        "parameters": 10,
+        "latency_ms_p50": 1.5,
+        "latencies_ms": [1, 2],
+        "environment": {"device": "cpu", "threads": 2},
+    }
+    with writing(tmp_path / "one", spec={}) as folder:
+        (folder / "benchmark.json").write_text(json.dumps(facts))
+    entry = CollectedBenchmark(task="t", role="student", student="s")
+    row = collect_benchmarks([entry], [tmp_path / "one"]).iloc[0]
+    assert (row.task, row.parameters, row.latency_ms_p50, row.device, row.threads) == ("t", 10, 1.5, "cpu", 2)
+    assert "latencies_ms" not in row
+
+
+def run_stage(script, spec, inputs, output, experiment):
+    inputs = {**inputs, "record": str(experiment / ".made" / f"{output.stem}.json"), "product_id": "1.2"}
+    arguments = ["--spec", json.dumps(spec), "--inputs", json.dumps(inputs), "--output", str(output)]
+    return subprocess.run(
+        [sys.executable, ROOT / "workflow_scripts" / script, *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_stages_from_runs_to_table(artefacts, tmp_path):
+    """The command lines, end to end, twice: same bytes, and a record beside each product."""
+    contents = []
+    for experiment in (tmp_path / "a", tmp_path / "b"):
+        (experiment / "collected").mkdir(parents=True)  # Snakemake makes the folders of outputs beforehand
+        inputs = {"runs": artefacts.directories, "examples": artefacts.examples}
+        folders = {name: str(experiment / name) for name in ("collected", "comparison")}
+        table = experiment / "summary" / "table_4_1_main_results.csv"
+        for script, spec, given, output in (
+            ("collect_runs.py", artefacts.spec, inputs, experiment / "collected"),
+            ("compare.py", {"comparison": {}}, folders, experiment / "comparison"),
+            ("write_table.py", {"table": table.stem}, folders, table),
+        ):
+            done = run_stage(script, spec, given, output, experiment)
+            assert done.returncode == 0, done.stderr
+            assert json.loads((experiment / ".made" / f"{output.stem}.json").read_text())["id"] == "1.2"
+        files = sorted(p for p in experiment.rglob("*") if p.is_file())
+        contents.append([(p.relative_to(experiment), p.read_bytes()) for p in files])
+    assert contents[0] == contents[1]
+    assert len(contents[0]) == 4 + 2 + 2 + 3
+    rows = pd.read_csv(table)
+    assert rows[rows.method == "kd2"]["mean"].notna().all()
+    assert not np.isclose(rows["mean"], 0).all()
+
+
+def test_a_users_mistake_is_one_message(products, tmp_path):
+    spec = {"comparison": {"baseline": "sft"}}
+    given = {"collected": str(products["collected"])}
+    done = run_stage("compare.py", spec, given, tmp_path / "comparison", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: comparison.baseline: sft has no run")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "comparison").exists()
