@@ -34,7 +34,7 @@ def main(stage: Stage) -> None:
     }
     if spec.target.kind == "token_logits":
         facts["temperatures"] = list(spec.target.temperatures)
-    with artefacts.writing(stage.output, spec=spec.data(), **facts) as folder:
+    with artefacts.writing(stage.output, spec=spec.as_json(), **facts) as folder:
         capture(teacher, tokenizer, examples, spec, folder)
 
 
