@@ -12,7 +12,7 @@ import pandas as pd
 import pydantic
 import pytest
 from potstill import artefacts
-from potstill.errors import DataError, PotstillError
+from potstill.errors import DataError
 from potstill.plan.specs.prepare import PrepareSpec
 from potstill.tables import read_frame, read_table
 from potstill.tasks.examples import gold_answers, plain
@@ -354,7 +354,3 @@ def test_the_stage_leaves_nothing_when_the_data_are_bad(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "examples") == []
     (dataset / "a.csv").write_text("changed")
     assert "the manifest says" in stage(CLASSIFICATION, dataset, tmp_path / "examples" / "x").stderr
-
-
-def test_errors_are_for_users(folder: Path) -> None:
-    assert issubclass(DataError, PotstillError)
