@@ -1,15 +1,19 @@
 """Cross-checks of a configuration before anything is planned: names, grids, and what can serve what."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from potstill.errors import ConfigError
 from potstill.plan import methods
+from potstill.plan.base import Record
 from potstill.plan.configuration import Configuration
+from potstill.plan.explain import suggestion
 from potstill.plan.graph import TEACHER, resolved, tokenizer_family
 from potstill.plan.grid import expand
 from potstill.plan.probe import candidates
-from potstill.plan.read import suggestion
+from potstill.plan.specs.model import Derivation
 from potstill.plan.specs.table import TABLES
 
 
@@ -23,105 +27,136 @@ def check(configuration: Configuration, root: Path) -> None:
     for group in (_names, _models, _data, _seeds, _methods, _end_products):
         problems = list(dict.fromkeys(group(configuration, root)))
         if problems:
-            raise ConfigError("\n".join(f"{configuration.path}: {problem}" for problem in problems))
+            raise ConfigError("\n".join(problems))
 
 
 def _names(configuration: Configuration, root: Path) -> Iterator[str]:
-    experiment, catalogue = configuration.experiment, configuration.catalogue
+    experiment, catalogue, path = configuration.experiment, configuration.catalogue, configuration.path
     for task in experiment.tasks:
         if task not in catalogue.tasks:
-            yield f"tasks.{task}: not in config/tasks.yaml{suggestion(task, catalogue.tasks)}"
+            yield f"{path}: tasks.{task}: not in config/tasks.yaml{suggestion(task, catalogue.tasks)}"
     for position, name in enumerate(candidates(configuration)):
         if name not in catalogue.models:
-            yield f"teacher.model: {name!r} is not in config/models.yaml{suggestion(name, catalogue.models)}"
+            yield f"{path}: teacher.model: {name!r} is not in config/models.yaml{suggestion(name, catalogue.models)}"
         elif name in candidates(configuration)[:position]:
-            yield f"teacher.model: {name} is named twice"
+            yield f"{path}: teacher.model: {name} is named twice; remove one"
     if not candidates(configuration):
-        yield "teacher.model: the list is empty; name a model of config/models.yaml"
+        yield f"{path}: teacher.model: the list is empty; name a model of config/models.yaml"
     for student in experiment.students:
         if student not in catalogue.models:
-            yield f"students.{student}: not in config/models.yaml{suggestion(student, catalogue.models)}"
+            yield f"{path}: students.{student}: not in config/models.yaml{suggestion(student, catalogue.models)}"
     for label, settings in experiment.methods.items():
         if settings.method not in methods.names():
             key = f"methods.{label}" + (".method" if settings.method != label else "")
-            yield f"{key}: {settings.method!r} is not a method{suggestion(settings.method, methods.names())}"
+            yield f"{path}: {key}: {settings.method!r} is not a method{suggestion(settings.method, methods.names())}"
 
 
 def _models(configuration: Configuration, root: Path) -> Iterator[str]:
+    """Every entry of the catalogue, used or not: a broken line is found when it is written."""
     models = configuration.catalogue.models
     for name, entry in models.items():
-        where = f"model {name}"
-        if (entry.source is None) == (entry.derived_from is None):
-            yield f"{where}: needs either a source or derived_from, found {'neither' if entry.source is None else 'both'}"
-        elif entry.derived_from is None:
+        where = configuration.origins["models", name]
+        original = entry.derived_from
+        if (entry.source is None) == (original is None):
+            found = "neither" if original is None else "both"
+            yield f"{where}: needs a source or derived_from (a model that it is made from), found {found}"
+        elif original is None:
             if entry.architecture is None:
                 yield f"{where}: architecture: missing; write encoder or decoder"
             if entry.derive is not None:
                 yield f"{where}: derive needs derived_from: the model whose layers are kept"
         elif entry.derive is None:
             yield f"{where}: derive: missing; say which layers are kept (keep_layers) or drawn (random)"
-        elif entry.derived_from != TEACHER and entry.derived_from not in models:
-            yield f"{where}: derived_from: {entry.derived_from!r} is not a model{suggestion(entry.derived_from, models)}"
-        elif entry.derived_from != TEACHER and models[entry.derived_from].derived_from:
-            yield f"{where}: derived_from: {entry.derived_from} is derived itself; derive from its original"
+        elif reason := _unclear(entry.derive):
+            yield f"{where}: derive: {reason}"
+        elif entry.architecture is not None:
+            yield f"{where}: architecture: comes from {original}; remove it"
+        elif original != TEACHER and original not in models:
+            yield f"{where}: derived_from: {original!r} is not a model{suggestion(original, [TEACHER, *models])}"
+        elif original != TEACHER and models[original].derived_from:
+            yield f"{where}: derived_from: {original} is derived itself; derive from its original"
+    experiment, path = configuration.experiment, configuration.path
     for name in candidates(configuration):
         if models[name].derived_from == TEACHER:
-            yield f"teacher.model: {name} is derived from the teacher; a teacher needs a source of its own"
+            yield f"{path}: teacher.model: {name} is derived from the teacher; a teacher needs a source of its own"
+        elif models[name].derived_from and any(models[s].derived_from == TEACHER for s in experiment.students):
+            yield f"{path}: teacher.model: {name} is derived itself, and a student is derived from it; use its original"
+
+
+def _unclear(derive: Derivation) -> str | None:
+    """What a derivation leaves open, or says twice."""
+    if (derive.keep_layers is None) == (not derive.random):
+        found = "both" if derive.random else "neither"
+        return f"needs keep_layers (layers that are kept) or random: true (new weights), found {found}"
+    if derive.keep_layers == "even" and derive.layers is None:
+        return "layers: missing; how many layers are kept"
+    if derive.keep_layers not in (None, "even") and derive.layers is not None:
+        return "layers: keep_layers lists the layers already; remove layers, or write keep_layers: even"
+    return None
 
 
 def _data(configuration: Configuration, root: Path) -> Iterator[str]:
-    catalogue = configuration.catalogue
-    for task in configuration.experiment.tasks:
-        entry = catalogue.tasks[task]
-        if entry.dataset not in catalogue.datasets:
-            yield f"task {task}: dataset: {entry.dataset!r} is not in config/datasets.yaml{suggestion(entry.dataset, catalogue.datasets)}"
+    datasets = configuration.catalogue.datasets
+    for task, entry in configuration.catalogue.tasks.items():
+        if entry.dataset not in datasets:
+            where = configuration.origins["tasks", task]
+            yield f"{where}: dataset: {entry.dataset!r} is not in config/datasets.yaml{suggestion(entry.dataset, datasets)}"
 
 
 def _seeds(configuration: Configuration, root: Path) -> Iterator[str]:
     seeds = configuration.experiment.seeds
     if len(set(seeds)) != len(seeds):
-        yield f"seeds: {list(seeds)} names a seed twice; the same run would count as two"
+        yield f"{configuration.path}: seeds: {list(seeds)} names a seed twice; the same run would count as two"
 
 
 def _methods(configuration: Configuration, root: Path) -> Iterator[str]:
     """Every method must be able to serve every task and pair of models."""
-    experiment, catalogue = configuration.experiment, configuration.catalogue
-    if experiment.comparison.baseline not in experiment.methods:
-        yield f"comparison.baseline: {experiment.comparison.baseline!r} is not one of the methods{suggestion(experiment.comparison.baseline, experiment.methods)}"
+    experiment, path = configuration.experiment, configuration.path
+    baseline = experiment.comparison.baseline
+    if baseline not in experiment.methods:
+        yield f"{path}: comparison.baseline: {baseline!r} is not one of the methods{suggestion(baseline, experiment.methods)}"
     runs: dict[str, str] = {}
     for label, settings in experiment.methods.items():
         method = methods.load(settings.method)
-        for options in expand(method.Options, settings.options, f"{configuration.path}: methods.{label}"):
-            run = f"{settings.method} {options.model_dump_json()} {settings.training.model_dump_json()}"
+        for options in expand(method.Options, settings.options, f"{path}: methods.{label}"):
+            training = settings.training.model_dump_json(exclude_unset=True)
+            run = f"{settings.method} {options.model_dump_json()} {training}"
             if run in runs:
-                yield f"methods.{label}: the same runs as methods.{runs[run]}; remove one"
+                yield f"{path}: methods.{label}: the same runs as methods.{runs[run]}; remove one"
             runs[run] = label
-            for task in experiment.tasks:
-                for student in experiment.students:
-                    for teacher in candidates(configuration):
-                        models = catalogue.models
-                        same = tokenizer_family(models, student, teacher) == tokenizer_family(models, teacher, teacher)
-                        reason = method.refusal(
-                            options,
-                            catalogue.tasks[task].kind,
-                            same,
-                            resolved(models, models[student], teacher).architecture,
-                            resolved(models, models[teacher], teacher).architecture,
-                        )
-                        if reason:
-                            yield f"methods.{label}: cannot teach {student} the task {task} from {teacher}: {reason}"
-    if experiment.teacher.calibration != "none" and all(catalogue.tasks[t].kind != "classification" for t in experiment.tasks):
-        yield "teacher.calibration: only label logits can be centred, and no task is a classification; remove it"
+            for task, student, teacher in itertools.product(
+                experiment.tasks, experiment.students, candidates(configuration)
+            ):
+                if reason := _refusal(configuration, method, options, task, student, teacher):
+                    yield f"{path}: methods.{label}: cannot teach {student} the task {task} from {teacher}: {reason}"
+    kinds = {configuration.catalogue.tasks[task].kind for task in experiment.tasks}
+    if experiment.teacher.calibration != "none" and "classification" not in kinds:
+        yield f"{path}: teacher.calibration: only label logits can be centred, and no task is a classification; remove it"
+
+
+def _refusal(
+    configuration: Configuration, method: ModuleType, options: Record, task: str, student: str, teacher: str
+) -> str | None:
+    models = configuration.catalogue.models
+    reason: str | None = method.refusal(
+        options,
+        configuration.catalogue.tasks[task].kind,
+        tokenizer_family(models, student, teacher) == tokenizer_family(models, teacher, teacher),
+        resolved(models, models[student], teacher).architecture,
+        resolved(models, models[teacher], teacher).architecture,
+    )
+    return reason
 
 
 def _end_products(configuration: Configuration, root: Path) -> Iterator[str]:
-    experiment = configuration.experiment
+    experiment, figures, path = configuration.experiment, configuration.figures, configuration.path
     for table in experiment.tables:
         if table not in TABLES:
-            yield f"tables: {table!r} is no table{suggestion(table, TABLES)}"
+            yield f"{path}: tables: {table!r} is no table{suggestion(table, TABLES)}"
     for figure in experiment.figures or ():
-        if figure not in configuration.figures:
-            yield f"figures: {figure!r} is not in config/figures.yaml{suggestion(figure, configuration.figures)}"
-    for figure in configuration.figures:
-        if not (root / "workflow_scripts" / "potstill" / "figures" / f"{figure}.py").exists():
-            yield f"config/figures.yaml: {figure}: there is no workflow_scripts/potstill/figures/{figure}.py that draws it"
+        if figure not in figures:
+            yield f"{path}: figures: {figure!r} is not in config/figures.yaml{suggestion(figure, figures)}"
+    for figure in figures:
+        module = f"workflow_scripts/potstill/figures/{figure}.py"
+        if not figure.isidentifier() or not (root / module).exists():
+            yield f"config/figures.yaml: {figure}: there is no {module} that draws it"

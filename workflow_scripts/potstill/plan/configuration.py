@@ -6,23 +6,34 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import ConfigError
+from potstill.plan.base import Record
 from potstill.plan.catalogue import Catalogue, DatasetEntry, ModelEntry, TaskEntry
 from potstill.plan.experiment import Experiment, MainConfig
+from potstill.plan.explain import shown
 from potstill.plan.read import merge, read_extending, read_yaml, validated
 from potstill.plan.specs.figure import FigureSettings
 
-_ENTRIES = {"models": ModelEntry, "datasets": DatasetEntry, "tasks": TaskEntry}
+# Folders of `results/` that no experiment may be named like.
+RESERVED = ("assets", "examples", "targets", "runs", "predictions", "benchmarks", "probes", "logs")
+
+_ENTRIES: dict[str, type[Record]] = {"models": ModelEntry, "datasets": DatasetEntry, "tasks": TaskEntry}
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the YAML files say. `path` is the experiment's file, which leads the messages about it."""
+    """What the YAML files say.
+
+    Attributes:
+        path: the experiment's file and those that it extends; leads the messages about the experiment.
+        origins: (section, name) of a catalogue's entry -> the file and key where it stands.
+    """
 
     main: MainConfig
-    path: Path
+    path: str
     experiment: Experiment
     catalogue: Catalogue
     figures: dict[str, FigureSettings]
+    origins: Mapping[tuple[str, str], str]
 
     @property
     def name(self) -> str:
@@ -41,23 +52,29 @@ def load_configuration(folder: Path, main: Mapping[str, Any]) -> Configuration:
         ConfigError: with file, key path, what was found and what is allowed, for every record that is wrong.
     """
     settings = validated(MainConfig, dict(main), f"{folder / 'config.yaml'} or --config")
-    path = folder / "experiments" / f"{settings.experiment}.yaml"
-    raw = read_extending(path)
-    experiment = validated(Experiment, _normalised(raw, path), str(path))
+    if settings.experiment in RESERVED:
+        raise ConfigError(
+            f"--config experiment={settings.experiment}: {settings.results}/{settings.experiment} is where artefacts lie; "
+            "give the experiment another name"
+        )
+    raw, (file, *others) = read_extending(folder / "experiments" / f"{settings.experiment}.yaml")
+    path = f"{file} (extends {', '.join(other.stem for other in others)})" if others else str(file)
+    experiment = validated(Experiment, _normalised(raw, path), path)
     figures = {
         name: validated(FigureSettings, entry, f"{folder / 'figures.yaml'}: {name}")
         for name, entry in read_yaml(folder / "figures.yaml").items()
     }
-    return Configuration(settings, path, experiment, _catalogue(folder, experiment, path), figures)
+    catalogue, origins = _catalogue(folder, experiment, path)
+    return Configuration(settings, path, experiment, catalogue, figures, origins)
 
 
-def _catalogue(folder: Path, experiment: Experiment, path: Path) -> Catalogue:
-    """The catalogues' entries, with the experiment's own merged over those of the same name.
+def _catalogue(folder: Path, experiment: Experiment, path: str) -> tuple[Catalogue, dict[tuple[str, str], str]]:
+    """The catalogues' entries, with the experiment's own merged over those of the same name, and where each stands.
 
-    Only the named entries are validated strictly here, all of them: a broken line in a catalogue is an error even if this
-    experiment does not use it.
+    All are validated: a broken line in a catalogue is an error even if this experiment does not use it.
     """
     sections: dict[str, dict[str, Any]] = {}
+    origins: dict[tuple[str, str], str] = {}
     for section, record in _ENTRIES.items():
         file = folder / f"{section}.yaml"
         entries = read_yaml(file)
@@ -68,8 +85,9 @@ def _catalogue(folder: Path, experiment: Experiment, path: Path) -> Catalogue:
             entry = entries.get(name, {})
             if name in own:
                 entry = _replaced(entry, own[name])
+            origins[section, name] = where
             sections[section][name] = validated(record, entry, where)
-    return Catalogue.model_construct(**sections)
+    return Catalogue.model_construct(None, **sections), origins
 
 
 def _replaced(entry: Any, own: Any) -> Any:
@@ -79,31 +97,39 @@ def _replaced(entry: Any, own: Any) -> Any:
     return merge({k: v for k, v in entry.items() if not (k == "source" and "source" in own)}, own)
 
 
-def _normalised(raw: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Short forms spelled out: lists of tasks and students, empty entries, method options beside `method`."""
+def _normalised(raw: dict[str, Any], path: str) -> dict[str, Any]:
+    """Short forms spelled out: lists of names, empty entries, method options beside `method`."""
     value = dict(raw)
-    for key in ("tasks", "students"):
-        names = value.get(key)
-        if isinstance(names, list):
-            repeated = sorted({str(n) for n in names if names.count(n) > 1})
-            if repeated:
-                raise ConfigError(f"{path}: {key}: {', '.join(repeated)} is named twice")
-            value[key] = {str(name): {} for name in names}
-        elif isinstance(names, dict):
-            value[key] = {name: {} if entry is None else entry for name, entry in names.items()}
+    for key in ("tasks", "students", "methods"):
+        entries = value.get(key)
+        if isinstance(entries, list):
+            value[key] = entries = {name: {} for name in _names(entries, f"{path}: {key}")}
+        if isinstance(entries, dict):
+            value[key] = {name: {} if entry is None else entry for name, entry in entries.items()}
+        elif entries is not None:
+            expected = "expected a list of names, or `name: changes` lines"
+            raise ConfigError(f"{path}: {key}: found {shown(entries)}, {expected}")
     methods = value.get("methods")
-    if isinstance(methods, list):
-        methods = {str(name): {} for name in methods}
     if isinstance(methods, dict):
-        value["methods"] = {name: _method_entry(str(name), entry, path) for name, entry in methods.items()}
+        value["methods"] = {name: _method_entry(name, entry, path) for name, entry in methods.items()}
     return value
 
 
-def _method_entry(name: str, entry: Any, path: Path) -> Any:
-    if entry is None:
-        entry = {}
+def _names(entries: list[Any], where: str) -> list[str]:
+    for entry in entries:
+        if not isinstance(entry, str):
+            raise ConfigError(
+                f"{where}: found {shown(entry)} in the list, expected names; for changes write `name: ...`"
+            )
+        if entries.count(entry) > 1:
+            raise ConfigError(f"{where}: {entry} is named twice; remove one")
+    return entries
+
+
+def _method_entry(name: str, entry: Any, path: str) -> Any:
     if not isinstance(entry, dict):
-        raise ConfigError(f"{path}: methods.{name}: found {entry!r}, expected the method's options as `key: value` lines")
+        expected = "expected the method's options as `key: value` lines"
+        raise ConfigError(f"{path}: methods.{name}: found {shown(entry)}, {expected}")
     own = {key: entry[key] for key in ("method", "training") if key in entry}
     options = {key: value for key, value in entry.items() if key not in own}
     return {"method": name, **own, "options": options}

@@ -1,8 +1,11 @@
-"""The experiment: which teacher teaches which students what, by which methods, how often, and how it is judged."""
+"""The experiment: which teacher teaches which students what, by which methods, how often, and how it is judged.
 
-from typing import Any, Literal
+Every `training` holds changes: of its keys, only those that a file gives count.
+"""
 
-from pydantic import Field, create_model
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from potstill.plan.base import Record
 from potstill.plan.specs.compare import ComparisonSettings
@@ -11,23 +14,12 @@ from potstill.plan.specs.model import Precision
 from potstill.plan.specs.prepare import Slice, Split
 from potstill.plan.specs.train import TrainingSettings
 
-# The same keys as TrainingSettings, none required: what an experiment, a task, a student or a method changes.
-TrainingPatch: type[Record] = create_model(
-    "TrainingPatch",
-    __base__=Record,
-    __doc__="Changes to the training settings; only the keys that are given count.",
-    **{
-        name: (field.annotation | None, Field(None, description=field.description))  # type: ignore[operator]
-        for name, field in TrainingSettings.model_fields.items()
-    },
-)  # type: ignore[call-overload]
-
 
 class TeacherFit(Record):
     """Fit the teacher to the task before it teaches."""
 
-    seed: int = Field(0, description="seed of the teacher's training")
-    training: TrainingPatch = Field(TrainingPatch(), description="changes to `training` for the teacher")  # type: ignore[valid-type]
+    seed: int = Field(0, ge=0, description="seed of the teacher's training")
+    training: TrainingSettings = Field(TrainingSettings(), description="changes to `training` for the teacher")
 
 
 class TeacherSettings(Record):
@@ -47,20 +39,20 @@ class TaskSettings(Record):
     splits: dict[Split, Slice] = Field({}, description="replace single slices")
     max_input_tokens: int | None = Field(None, ge=4, description="replaces the task's")
     max_answer_tokens: int | None = Field(None, ge=1, description="replaces the task's")
-    training: TrainingPatch = Field(TrainingPatch(), description="changes to `training` for this task")  # type: ignore[valid-type]
+    training: TrainingSettings = Field(TrainingSettings(), description="changes to `training` for this task")
 
 
 class StudentSettings(Record):
     """What this experiment says of a student."""
 
-    training: TrainingPatch = Field(TrainingPatch(), description="changes to `training` for this student")  # type: ignore[valid-type]
+    training: TrainingSettings = Field(TrainingSettings(), description="changes to `training` for this student")
 
 
 class MethodSettings(Record):
     """A method and its grid. All further keys are the method's own options; a list of values is a grid."""
 
     method: str = Field(description="b0, kd1, kd2, kd3, or an own file in potstill/methods (default: the entry's name)")
-    training: TrainingPatch = Field(TrainingPatch(), description="changes to `training` for this method")  # type: ignore[valid-type]
+    training: TrainingSettings = Field(TrainingSettings(), description="changes to `training` for this method")
     options: dict[str, Any] = {}
 
 
@@ -68,14 +60,21 @@ class TargetSettings(Record):
     """How the teacher's targets are stored."""
 
     shards: int = Field(1, ge=1, description="jobs that share the teacher's pass")
-    token_budget: int = Field(2048, ge=16, description="tokens a batch of the teacher's pass may hold, padding included")
+    token_budget: int = Field(
+        2048, ge=16, description="tokens a batch of the teacher's pass may hold, padding included"
+    )
     top_k: int = Field(64, ge=1, description="next-token probabilities kept at each position (token logits)")
-    temperatures: tuple[float, ...] = Field(
+    temperatures: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0),
+        min_length=1,
         description="temperatures whose exact normaliser is stored (token logits); another one needs a new pass",
     )
-    hidden_layers: tuple[int, ...] | None = Field(None, description="layers whose hidden states are kept; null: all")
-    generation_temperature: float = Field(0.0, ge=0, description="0: greedy; otherwise the teacher's answers are sampled")
+    hidden_layers: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None, min_length=1, description="layers whose hidden states are kept; null: all"
+    )
+    generation_temperature: float = Field(
+        0.0, ge=0, description="0: greedy; otherwise the teacher's answers are sampled"
+    )
     generation_top_p: float = Field(1.0, gt=0, le=1, description="nucleus of the sampled answers")
     generation_seed: int = Field(0, description="seed of the sampled answers")
 
@@ -95,12 +94,20 @@ class Experiment(Record):
 
     title: str = Field(description="one line, shown in the report")
     description: str = Field("", description="what is asked and why, shown in the report")
-    tasks: dict[str, TaskSettings] = Field(min_length=1, description="tasks of the catalogue: a list, or name -> changes")
+    tasks: dict[str, TaskSettings] = Field(
+        min_length=1, description="tasks of the catalogue: a list, or name -> changes"
+    )
     teacher: TeacherSettings
-    students: dict[str, StudentSettings] = Field(min_length=1, description="students: a list of models, or model -> changes")
+    students: dict[str, StudentSettings] = Field(
+        min_length=1, description="students: a list of models, or model -> changes"
+    )
     methods: dict[str, MethodSettings] = Field(min_length=1, description="name -> method, its options and grid")
-    seeds: tuple[int, ...] = Field(min_length=1, description="one run of everything for each seed")
-    training: TrainingPatch = Field(TrainingPatch(), description="changes to the defaults of training, for all runs")  # type: ignore[valid-type]
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        min_length=1, description="one run of everything for each seed"
+    )
+    training: TrainingSettings = Field(
+        TrainingSettings(), description="changes to the defaults of training, for all runs"
+    )
     targets: TargetSettings = TargetSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     comparison: ComparisonSettings = ComparisonSettings()

@@ -84,7 +84,9 @@ class _Builder:
             for student in self.experiment.students:
                 runs = list(self.runs(task, student))
                 self.graph.runs += runs
-                self.graph.benchmarks[task, "student", student] = self.benchmark(task, student, runs[0].node, derived=True)
+                self.graph.benchmarks[task, "student", student] = self.benchmark(
+                    task, student, runs[0].node, derived=True
+                )
             teacher = self.teacher(task)
             self.graph.benchmarks[task, "teacher", self.graph.teacher] = self.benchmark(
                 task, self.graph.teacher, teacher, derived=self.experiment.teacher.fit is not None
@@ -99,29 +101,33 @@ class _Builder:
         if entry.derived_from:
             return self.model_asset(entry.derived_from)
         spec = FetchModelSpec(
-            source=self.source(entry.source), format=entry.format, trust_remote_code=entry.trust_remote_code
+            source=self.source("models", name), format=entry.format, trust_remote_code=entry.trust_remote_code
         )
         libraries = TENSOR_LIBRARIES if entry.format == "gguf" else ()
         code = code_digest("fetch_model.py", (), libraries)
-        return self.add("assets", slug("model", name), spec, code, local=self.local(entry.source))
+        return self.add("assets", slug("model", name), spec, code, local=self.local("models", name))
 
     def dataset_asset(self, name: str) -> Node:
         entry = self.catalogue.datasets[name]
         files = tuple(sorted({file for files in entry.files.values() for file in _several(files)}))
-        spec = FetchDatasetSpec(source=self.source(entry.source), files=files)
+        spec = FetchDatasetSpec(source=self.source("datasets", name), files=files)
         code = code_digest("fetch_dataset.py")
-        return self.add("assets", slug("data", name), spec, code, local=self.local(entry.source))
+        return self.add("assets", slug("data", name), spec, code, local=self.local("datasets", name))
 
-    def source(self, source: Source | None) -> Source:
-        """The source with the digest of its content where it lies on this machine."""
+    def source(self, section: str, name: str) -> Source:
+        """The source of an entry, with the digest of its content where it lies on this machine."""
+        source = getattr(self.catalogue, section)[name].source
         assert source is not None  # checked: every entry that is not derived has one
         if not isinstance(source, LocalSource):
             return source
-        return content_digest(source, self.configuration)
+        return content_digest(source, self.configuration, self.configuration.origins[section, name])
 
-    def local(self, source: Source | None) -> dict[str, str]:
-        """Where a source lies, if it lies on this machine."""
-        return {"path": str(locate(source, self.configuration))} if isinstance(source, LocalSource) else {}
+    def local(self, section: str, name: str) -> dict[str, str]:
+        """Where the source of an entry lies, if it lies on this machine."""
+        source = getattr(self.catalogue, section)[name].source
+        if not isinstance(source, LocalSource):
+            return {}
+        return {"path": str(locate(source, self.configuration, self.configuration.origins[section, name]))}
 
     # Examples
 
@@ -135,7 +141,10 @@ class _Builder:
             "files": {split: _several(files) for split, files in dataset.files.items()},
             "splits": {**entry.splits, **settings.splits},
         }
-        spec = validated(PrepareSpec, described, f"{self.configuration.path}: task {task}")
+        where = self.configuration.origins["tasks", task]
+        if settings.splits:
+            where += f" (with the splits of {self.configuration.path}: tasks.{task})"
+        spec = validated(PrepareSpec, described, where)
         inputs = {"dataset": self.dataset_asset(entry.dataset)}
         return self.add("examples", slug(task), spec, code_digest("prepare_task.py"), inputs)
 
@@ -240,7 +249,15 @@ class _Builder:
                     yield Run(node, task, student, label, variant, options, seed)
 
     def run(
-        self, task: str, student: str, name: str, method: ModuleType, options: Record, seed: int, label: str, variant: str
+        self,
+        task: str,
+        student: str,
+        name: str,
+        method: ModuleType,
+        options: Record,
+        seed: int,
+        label: str,
+        variant: str,
     ) -> Node:
         entry = self.catalogue.models[student]
         base = self.teacher(task) if entry.derived_from == TEACHER else self.model_asset(student)
@@ -294,8 +311,10 @@ class _Builder:
 
     def model_view(self, name: str) -> ModelView:
         entry = self.catalogue.models[name]
+        architecture = resolved(self.catalogue.models, entry, self.graph.teacher).architecture
+        assert architecture is not None  # checked: every entry that is not derived has one
         return ModelView(
-            architecture=resolved(self.catalogue.models, entry, self.graph.teacher).architecture,
+            architecture=architecture,
             derive=entry.derive,
             trust_remote_code=entry.trust_remote_code,
             load_in_8bit=entry.load_in_8bit,
@@ -334,11 +353,11 @@ def tokenizer_family(models: Mapping[str, ModelEntry], name: str, teacher: str) 
     """Name shared by models with the same token ids."""
     entry = models[name]
     if entry.derived_from:
-        return entry.tokenizer or tokenizer_family(models, teacher if entry.derived_from == TEACHER else entry.derived_from, teacher)
+        return entry.tokenizer or tokenizer_family(
+            models, teacher if entry.derived_from == TEACHER else entry.derived_from, teacher
+        )
     return entry.tokenizer or name
 
 
 def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-

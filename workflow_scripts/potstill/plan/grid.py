@@ -8,7 +8,8 @@ import pydantic
 
 from potstill.errors import ConfigError
 from potstill.plan.base import Record
-from potstill.plan.read import suggestion, validated
+from potstill.plan.explain import suggestion
+from potstill.plan.read import validated
 
 
 def expand(options: type[Record], given: Mapping[str, Any], where: str) -> list[Any]:
@@ -28,7 +29,7 @@ def expand(options: type[Record], given: Mapping[str, Any], where: str) -> list[
             raise ConfigError(f"{where}.{name}: unknown option{suggestion(name, options.model_fields)}")
         values = [value] if not isinstance(value, list) or _fits(options, name, value) else value
         if not values:
-            raise ConfigError(f"{where}.{name}: the list is empty, so there is nothing to run; give a value or remove the key")
+            raise ConfigError(f"{where}.{name}: the list is empty, so there is nothing to run; give a value")
         if len(values) != len({repr(v) for v in values}):
             raise ConfigError(f"{where}.{name}: a value is listed twice in {value}; the same run would count as two")
         axes.append([(name, v) for v in values])
@@ -41,8 +42,8 @@ def expand(options: type[Record], given: Mapping[str, Any], where: str) -> list[
 def _fits(options: type[Record], name: str, value: Any) -> bool:
     """Whether a list is itself a value of the option (an explicit layer map), not a grid of values."""
     try:
-        adapter = pydantic.TypeAdapter(options.model_fields[name].annotation)
-        adapter.validate_python(value, strict=False)
+        annotation: Any = options.model_fields[name].annotation
+        pydantic.TypeAdapter(annotation).validate_python(value, strict=False)
     except pydantic.ValidationError:
         return False
     return True

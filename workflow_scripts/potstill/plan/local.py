@@ -9,8 +9,10 @@ from potstill.plan.specs.source import LocalSource
 from potstill.sources.digest import path_digest
 
 
-def locate(source: LocalSource, configuration: Configuration) -> Path:
+def locate(source: LocalSource, configuration: Configuration, where: str) -> Path:
     """Where a local source lies: absolute, relative to the project (`./...`), or to the `data` folder of config.yaml.
+
+    `where` leads the message: the file and the key of the entry.
 
     Raises:
         ConfigError: nothing is there.
@@ -19,20 +21,20 @@ def locate(source: LocalSource, configuration: Configuration) -> Path:
     path = Path(folder, os.path.expanduser(source.path))
     if not path.exists():
         raise ConfigError(
-            f"{configuration.path}: a source names path: {source.path}, but there is no {path}; "
-            f"put the data there, or name their folder with --config data=FOLDER (now: {configuration.main.data})"
+            f"{where}: source.path: {source.path}: there is no {path}; put it there, or name the folder that holds it "
+            f"with --config data=FOLDER (now: {configuration.main.data})"
         )
     return path
 
 
-def content_digest(source: LocalSource, configuration: Configuration) -> LocalSource:
+def content_digest(source: LocalSource, configuration: Configuration, where: str) -> LocalSource:
     """The source as it stands in a spec: its name and the digest of its content, not where it lies.
 
     Digests are remembered beside the results by path, size and time of change, so that planning stays quick.
     """
-    path = locate(source, configuration)
+    path = locate(source, configuration, where)
     try:
         digest = path_digest(path, cache=Path(configuration.main.results, ".digests.json"))
     except PotstillError as error:
-        raise ConfigError(f"{configuration.path}: path: {source.path}: {error}") from None
+        raise ConfigError(f"{where}: source.path: {source.path}: {error}") from None
     return LocalSource(path=path.name, sha256=digest)

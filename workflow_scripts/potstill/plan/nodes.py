@@ -13,6 +13,7 @@ from typing import Any
 from potstill.artefacts import MANIFEST, canonical_json, is_finished
 
 SPEC_DIGITS, CODE_DIGITS = 10, 6
+SLUG_LENGTH = 160  # a file name may have 255 bytes; temporary ones are longer than an artefact's
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Node:
 
     @cached_property
     def code_digest(self) -> str:
-        """Digest of how it is made: its code and, recursively, that of the inputs."""
+        """Digest of how it is made, as it stands in the name: its code and, recursively, that of the inputs."""
         if self.kept:
             return self.kept.rpartition(".")[2]
-        return digest([self.code, {role: [n.code_digest for n in nodes] for role, nodes in self._by_role()}])
+        # As in the names: of a kept artefact no more is known, and an equal one must give an equal digest.
+        parts = {role: [n.code_digest for n in nodes] for role, nodes in self._by_role()}
+        return digest([self.code, parts])[:CODE_DIGITS]
 
     @property
     def is_of_other_code(self) -> bool:
@@ -63,7 +66,7 @@ class Node:
     @cached_property
     def id(self) -> str:
         """The artefact's name: `<slug>-<spec digest>.<code digest>`."""
-        return self.kept or f"{self.stem}.{self.code_digest[:CODE_DIGITS]}"
+        return self.kept or f"{self.stem}.{self.code_digest}"
 
     def directory(self, results: str) -> str:
         """Where it lies."""
@@ -83,7 +86,7 @@ class Node:
             role: nodes.directory(results) if isinstance(nodes, Node) else [n.directory(results) for n in nodes]
             for role, nodes in sorted(self.inputs.items())
         }
-        return paths | self.local
+        return {**paths, **self.local}
 
     def _by_role(self) -> list[tuple[str, tuple["Node", ...]]]:
         return [(role, (n,) if isinstance(n, Node) else n) for role, n in sorted(self.inputs.items())]
@@ -95,8 +98,9 @@ def digest(value: Any) -> str:
 
 
 def slug(*parts: str) -> str:
-    """Readable parts joined to something that is safe as a file name."""
-    return ".".join(re.sub(r"[^A-Za-z0-9_.+-]+", "-", part).strip("-.") for part in parts if part)
+    """Readable parts joined to something that is safe as a file name, and short enough to leave room for digests."""
+    safe = [re.sub(r"[^A-Za-z0-9_.+-]+", "-", part).strip("-.") for part in parts]
+    return ".".join(part for part in safe if part)[:SLUG_LENGTH].rstrip("-.") or "unnamed"
 
 
 def pending(ids: Iterable[str], path: str) -> str:

@@ -43,17 +43,23 @@ def choose_teacher(configuration: Configuration, root: Path, *, dry_run: bool) -
             print(f"teacher not probed yet: planned with {names[0]}, the first of {', '.join(names)}", file=sys.stderr)
             return {"choice": names[0]}
         _probe(root, spec, record)
-    return json.loads(record.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    try:
+        answer: Mapping[str, Any] = json.loads(record.read_text(encoding="utf-8"))
+        if answer["choice"] in names:
+            return answer
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ConfigError(f"{record}: no record of which teacher is used; remove it, and the next run decides again")
 
 
 def _source(configuration: Configuration, name: str) -> dict[str, Any]:
-    source = configuration.catalogue.models[name].source
+    source, where = configuration.catalogue.models[name].source, configuration.origins["models", name]
     if source is None:
         raise ConfigError(
             f"{configuration.path}: teacher.model: {name} is derived; of several teachers each needs a source of its own"
         )
     if isinstance(source, LocalSource):
-        return {"source": {"path": str(locate(source, configuration))}}
+        return {"source": {"path": str(locate(source, configuration, where))}}
     return {"source": source.as_json()}
 
 

@@ -13,7 +13,6 @@ from potstill.plan.base import Record
 from potstill.plan.catalogue import DatasetEntry, ModelEntry, TaskEntry
 from potstill.plan.experiment import Experiment, MainConfig
 from potstill.plan.specs.figure import FigureSettings
-from potstill.plan.specs.train import TrainingSettings
 
 _FILES: tuple[tuple[str, type[Record], str], ...] = (
     ("config/config.yaml", MainConfig, "Which experiment is run, and where things lie. `--config KEY=VALUE` changes a key for one call."),
@@ -74,8 +73,6 @@ def _nested(record: type[Record], described: set[type[Record]]) -> list[str]:
     parts: list[str] = []
     for field in record.model_fields.values():
         for inner in _records(field.annotation):
-            # A patch has the keys of the settings that it changes.
-            inner = TrainingSettings if inner.__name__ == "TrainingPatch" else inner
             if inner not in described:
                 described.add(inner)
                 parts += [f"### {inner.__name__}", "", _first_line(inner.__doc__), "", *_table(inner), ""]
@@ -130,8 +127,7 @@ def _type(annotation: Any) -> str:
     plain = {str: "text", int: "integer", float: "number", bool: "true/false", Any: "any"}
     if annotation in plain:
         return plain[annotation]
-    name = "TrainingSettings" if annotation.__name__ == "TrainingPatch" else annotation.__name__
-    return f"[{name}](#{name.lower()})"
+    return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
 
 
 def _records(annotation: Any) -> list[type[Record]]:
