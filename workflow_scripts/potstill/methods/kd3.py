@@ -28,7 +28,7 @@ from potstill.targets.read import read_hidden_states, read_label_logits
 def build(options: Options, setup: Setup) -> Method:
     """Cross-entropy, hidden states, and label logits if asked for."""
     shards = setup.shards["hidden_states"]
-    pairs = layer_pairs(options.layer_map, setup.n_layers, _depth(shards[0]))
+    pairs = layer_pairs(options.layer_map, setup.n_layers, _stored_layers(shards[0]))
     reader = read_hidden_states(shards, sorted({above for _, above in pairs}), tokenizer=setup.tokenizer)
     features = Features(reader, pairs, options.pooling, options.distance, setup)
     terms: dict[str, tuple[float, Term]] = {
@@ -41,7 +41,6 @@ def build(options: Options, setup: Setup) -> Method:
     return Method(terms, modules=features.projections, with_hidden=True)
 
 
-def _depth(shard: Path) -> int:
-    """The teacher's number of layers: the targets of this method hold all of them, `layer_0` to `layer_<depth>`."""
+def _stored_layers(shard: Path) -> list[int]:
     with safe_open(shard / HIDDEN, framework="pt") as stored:
-        return max(int(name.rpartition("_")[2]) for name in stored.keys())  # noqa: SIM118
+        return sorted(int(name.rpartition("_")[2]) for name in stored.keys())  # noqa: SIM118

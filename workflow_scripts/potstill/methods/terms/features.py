@@ -17,34 +17,38 @@ from potstill.targets.read import HiddenStateTargets
 Pairs = Sequence[tuple[int, int]]
 
 
-def layer_pairs(layer_map: str, student: int, teacher: int) -> list[tuple[int, int]]:
-    """Which layer of `student` layers learns from which of the teacher's `teacher`: (student's, teacher's).
+def layer_pairs(layer_map: str, student: int, stored: Sequence[int]) -> list[tuple[int, int]]:
+    """Which layer of a student with `student` layers learns from which stored layer: pairs (student's, teacher's).
 
-    Layer 0 is the embedding's output, n the output of the n-th layer. For 3 and 12 layers: `uniform` 1:4, 2:8, 3:12
-    (Sanh et al. 2019, Jiao et al. 2020); `skip` the same without the top, 1:4, 2:8 (PKD-skip of Sun et al. 2019);
-    `last` 1:10, 2:11, 3:12 (as PKD-last).
+    Layer 0 is the embedding's output, which only an explicit pair names, n the output of the n-th layer. For a student
+    of 3 and all layers of a teacher of 12: `uniform` 1:4, 2:8, 3:12 (Sanh et al. 2019, Jiao et al. 2020); `skip` the
+    same without the top, 1:4, 2:8 (PKD-skip of Sun et al. 2019); `last` 1:10, 2:11, 3:12 (as PKD-last). With fewer
+    layers stored, these stand for the teacher's.
 
     Raises:
-        ConfigError: an explicit pair outside of the two models, or nothing left to match.
+        ConfigError: an explicit pair that the student or the targets do not have, or nothing left to match.
     """
     if ":" in layer_map:
-        explicit = [tuple(map(int, pair.split(":"))) for pair in layer_map.split(",")]
+        explicit = [(int(below), int(above)) for below, _, above in (p.partition(":") for p in layer_map.split(","))]
         for below, above in explicit:
-            if below > student or above > teacher:
+            if below > student or above not in stored:
                 raise ConfigError(
-                    f"kd3.layer_map: {below}:{above} is outside of student layers 0 to {student} and teacher layers "
-                    f"0 to {teacher}"
+                    f"kd3.layer_map: {below}:{above}, but the student has layers 0 to {student} and the teacher's "
+                    f"targets layers {', '.join(map(str, stored))}"
                 )
-        return [(below, above) for below, above in explicit]
+        return explicit
+    teacher = sorted(set(stored) - {0})
     if layer_map == "last":
-        depth = min(student, teacher)
-        return [(student - i, teacher - i) for i in reversed(range(depth))]
-    # Half up, in integers; a student deeper than its teacher meets some layers twice, the embedding never.
-    pairs = [(i, max(1, (2 * i * teacher + student) // (2 * student))) for i in range(1, student + 1)]
+        depth = min(student, len(teacher))
+        pairs = list(zip(range(student - depth + 1, student + 1), teacher[len(teacher) - depth :], strict=True))
+    else:
+        # Half up, in integers; a student deeper than its teacher meets some layers twice.
+        nearest = [(2 * i * len(teacher) + student) // (2 * student) for i in range(1, student + 1)]
+        pairs = [(i, teacher[max(n, 1) - 1]) for i, n in enumerate(nearest, start=1) if teacher]
     if layer_map == "skip":
         pairs = pairs[:-1]
     if not pairs:
-        raise ConfigError("kd3.layer_map: skip leaves out the student's only layer; use uniform or last")
+        raise ConfigError(f"kd3.layer_map: {layer_map} leaves no layer to match; name pairs, or store more layers")
     return pairs
 
 
