@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from potstill.statistics.comparison import contrast, matrices, summarise
 from potstill.tables import write_table
 
 TEACHER = "smollm2-135m"
@@ -81,82 +82,13 @@ def write_benchmarks(directory: Path) -> None:
 
 
 def write_comparison(directory: Path) -> None:
-    """Write `summary.parquet` and `contrasts.parquet`; the intervals are rough, those of `compare.py` are not."""
+    """Write `summary.parquet` and `contrasts.parquet`, as `compare.py` does with its default settings."""
     directory.mkdir(parents=True, exist_ok=True)
     runs = collected_runs()
-    scores = collected_scores(runs)
-    write_table(_summary(runs, scores), directory / "summary.parquet")
-    write_table(_contrasts(runs, scores), directory / "contrasts.parquet")
-
-
-def _summary(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    groups = ["task", "role", "student", "method", "variant", "metric"]
-    validation = runs.set_index(groups[:-1]).validation_score
-    rows = []
-    for key, part in scores.groupby(groups, sort=False):
-        row = dict(zip(groups, key, strict=True))
-        by_seed = part.groupby("seed").score.mean()
-        half = 1.96 * part.score.std() / np.sqrt(part.example_id.nunique())
-        teacher = scores.query("task == @key[0] and role == 'teacher' and metric == @key[-1]").score.mean()
-        mean = by_seed.mean()
-        rows.append(
-            row
-            | {
-                "selected": bool(part.selected.iloc[0]),
-                "primary": key[-1] == {task.name: task.metrics[0] for task in TASKS}[key[0]],
-                "n_seeds": len(by_seed),
-                "n_examples": part.example_id.nunique(),
-                "mean": mean,
-                "sd": by_seed.std(),
-                "ci_low": mean - half,
-                "ci_high": mean + half,
-                "confidence": 0.95,
-                "retention": mean / teacher,
-                "retention_ci_low": (mean - half) / teacher,
-                "retention_ci_high": (mean + half) / teacher,
-                "validation_mean": validation.loc[[key[:-1]]].mean(),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _contrasts(runs: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    rows = []
-    chosen = runs[runs.selected & (runs.role == "student")]
-    for (name, student), part in chosen.groupby(["task", "student"], sort=False):
-        task = next(task for task in TASKS if task.name == name)
-        seeds = len(task.seeds)
-        means = {method: runs_of.test_score.to_numpy() for method, runs_of in part.groupby("method")}
-        for method in ("kd1", "kd2", "kd3"):
-            gains = means[method] - means["b0"]
-            se = 0.45 / np.sqrt(task.examples)
-            spread = gains.std(ddof=1) if seeds > 1 else np.nan
-            rows.append(
-                {
-                    "task": name,
-                    "student": student,
-                    "method": method,
-                    "baseline": "b0",
-                    "difference": gains.mean(),
-                    "ci_low": gains.mean() - 1.96 * se,
-                    "ci_high": gains.mean() + 1.96 * se,
-                    "se": se,
-                    "df": float(task.examples - 1),
-                    "p": 0.01,
-                    "p_holm": 0.03,
-                    "paired_t": gains.mean() / spread * np.sqrt(seeds),
-                    "paired_t_p": 0.04 if seeds > 1 else np.nan,
-                    "cohens_d": gains.mean() / spread,
-                    "mde": 2.8 * se,
-                    "n_seeds": seeds,
-                    "n_examples": task.examples,
-                    "n_clusters": task.examples // task.cluster_size,
-                    "disagreement": 0.2,
-                    "confidence": 0.95,
-                    "note": "" if seeds > 1 else "one seed: another seed's runs may differ by more than this interval",
-                }
-            )
-    return pd.DataFrame(rows)
+    cells = matrices(collected_scores(runs))
+    write_table(summarise(cells, runs, 0.95), directory / "summary.parquet")
+    contrasts = contrast(cells, runs, baseline="b0", confidence=0.95, family="task", power=0.8)
+    write_table(contrasts, directory / "contrasts.parquet")
 
 
 def collected_runs() -> pd.DataFrame:

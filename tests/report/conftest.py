@@ -125,16 +125,9 @@ def fresh_artefacts(tmp_path):
 @pytest.fixture(scope="session")
 def products(tmp_path_factory):
     """Folders of the collected results and of the comparison, by the name of the end product."""
-    from potstill.statistics.comparison import contrast, matrices, summarise
-
     folder = tmp_path_factory.mktemp("experiment")
     folders = {name: folder / name for name in ("collected", "comparison", "collected_benchmarks")}
     synthetic.write_collected(folders["collected"])
     synthetic.write_benchmarks(folders["collected_benchmarks"])
-    folders["comparison"].mkdir()
-    runs = synthetic.collected_runs()
-    cells = matrices(synthetic.collected_scores(runs))
-    write_table(summarise(cells, runs, 0.95), folders["comparison"] / "summary.parquet")
-    table = contrast(cells, runs, baseline="b0", confidence=0.95, family="task", power=0.8)
-    write_table(table, folders["comparison"] / "contrasts.parquet")
+    synthetic.write_comparison(folders["comparison"])
     return folders
