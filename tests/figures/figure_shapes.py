@@ -1,4 +1,4 @@
-"""Small made-up results in the documented formats, of any shape: what figures must cope with.
+"""The catalogue of figures, and small made-up results in the documented formats, of any shape.
 
 Only the columns that figures read, and only as much truth as a picture needs: scores are a level per method and model
 with seed noise, intervals are wider than the seeds' spread.
@@ -9,7 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
+from potstill.plan.specs.figure import FigureSettings
 from potstill.tables import write_table
+
+ROOT = Path(__file__).resolve().parents[2]
+CATALOGUE = {
+    name: FigureSettings.parse(entry)
+    for name, entry in yaml.safe_load((ROOT / "config" / "figures.yaml").read_text(encoding="utf-8")).items()
+}
 
 METRICS = {"sst2": "accuracy", "rotten_tomatoes": "accuracy", "squad": "f1", "gsm8k": "exact_match"}
 GAIN = {"b0": 0.0, "kd1": 0.06, "kd2": 0.05, "kd3": 0.02, "kd1_contrastive_with_a_long_name": 0.03}
@@ -129,7 +137,7 @@ SHAPES = {
     "demo": Shape(),
     "one_student_one_seed": Shape(students={"minilm-2l": 15_600_000}, seeds=1),
     "thesis": Shape(
-        tasks=("sst2", "squad"), students=LONG, seeds=3, teacher=("Qwen2.5-7B-Instruct", 7_615_000_000), steps=5_000
+        tasks=("sst2", "squad"), students=LONG, seeds=3, teacher=("Qwen2.5-7B-Instruct", 7_615_000_000), steps=1_000
     ),
     "large": Shape(
         tasks=("sst2", "squad", "gsm8k"),
@@ -137,6 +145,6 @@ SHAPES = {
         methods=("b0", "kd1", "kd2", "kd3", "kd1_contrastive_with_a_long_name"),
         seeds=10,
         teacher=("Qwen2.5-7B-Instruct", 7_615_000_000),
-        steps=20_000,
+        steps=300,
     ),
 }

@@ -17,9 +17,9 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     tasks = list(dict.fromkeys(frame["task"]))
     names = rows.models(frame[["role", "student"]].itertuples(index=False, name=None), settings)
     figure, panels = rows.row_panels(settings, names, [style.label(task, settings) for task in tasks])
-    ticks = style.ticks_that_fit(settings, style.columns_that_fit(settings, len(tasks)))
+    columns = style.columns_that_fit(settings, len(tasks))
     for axes, task in zip(panels, tasks, strict=True):
-        style.value_axis(axes, frame[latencies].to_numpy().ravel(), ticks, zero=True)
+        rows.value_axis(axes, frame[latencies].to_numpy().ravel(), settings, columns)
         for model in frame[frame["task"] == task].itertuples():
             row, colour = names.places[model.role, model.student], style.MODEL
             axes.hlines(row, model.latency_ms_p50, model.latency_ms_p95, color=colour, linewidth=rows.INTERVAL)

@@ -28,7 +28,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     figure, panels = rows.row_panels(settings, names, titles, columns=2)
     for axes, (task, name) in zip(panels, pairs, strict=True):
         values = shown.loc[shown["quantity"] == name, "value"]
-        style.value_axis(axes, values, style.ticks_that_fit(settings, 2), zero=True)
+        rows.value_axis(axes, values, settings, columns=2)
         for model in shown[(shown["task"] == task) & (shown["quantity"] == name)].itertuples():
             row = names.places[model.role, model.student]
             axes.plot(model.value, row, marker="o", markersize=rows.DOT, color=style.MODEL)

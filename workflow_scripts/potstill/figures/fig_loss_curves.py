@@ -69,7 +69,7 @@ def curves(data: Data) -> tuple[pd.DataFrame, int]:
     """The curves of every selected student run, and their means over seeds.
 
     Training losses are means over bins of steps, the same bins for all seeds of a panel. A mean over seeds is taken
-    where all of them have a value. Where a method has one term only, its total is that term and is left out.
+    where all of them have a value. A total that is its only term is left out.
 
     Returns:
         task, student, method, variant, seed, term, step, loss; and the longest bin, in steps.
@@ -91,7 +91,8 @@ def curves(data: Data) -> tuple[pd.DataFrame, int]:
         width = max(1, int(np.ceil(panel["step"].max() / BINS)))
         longest_bin = max(longest_bin, width)
         own_terms = [term for term in terms if panel[term].notna().any()]
-        if len(set(own_terms) - {VALIDATION}) == 2:
+        parts_of_total = [term for term in own_terms if term not in (TOTAL, VALIDATION)]
+        if len(parts_of_total) == 1 and np.allclose(panel[TOTAL], panel[parts_of_total[0]], equal_nan=True):
             own_terms.remove(TOTAL)
         for term in own_terms:
             measured = panel.dropna(subset=[term])

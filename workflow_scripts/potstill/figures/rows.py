@@ -83,6 +83,12 @@ def row_panels(
     return figure, list(grid.flat)[: len(titles)]
 
 
+def value_axis(axes: Axes, values: Iterable[float], settings: FigureSettings, columns: int) -> None:
+    """The axis of `columns` panels side by side whose dots carry their value: room for half a number at either end."""
+    half = 10 * style.POINT / (0.5 * style.WIDTH[settings.width] / columns)
+    style.value_axis(axes, values, style.ticks_that_fit(settings, columns), max(0.06, half), zero=True)
+
+
 def value(axes: Axes, at: float, row: int, text: str) -> None:
     """Write a value above its dot."""
     axes.annotate(

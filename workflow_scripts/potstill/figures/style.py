@@ -73,7 +73,7 @@ LABELS = {
 def applied(settings: FigureSettings) -> Iterator[None]:
     """Matplotlib's settings while a figure is drawn and written."""
     small = settings.font_size - 0.5
-    look: dict[str, Any] = {
+    look: Any = {
         "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
         "font.size": small,
         "axes.labelsize": settings.font_size,
@@ -109,7 +109,9 @@ def applied(settings: FigureSettings) -> Iterator[None]:
         "pdf.fonttype": 42,  # letters stay text; publishers refuse the default Type 3
         "svg.hashsalt": "potstill",
     }
-    with mpl.rc_context(mpl.rcParamsDefault | look):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # whatever a person's own matplotlibrc says
+        mpl.rcParams.update(look)
         yield
 
 

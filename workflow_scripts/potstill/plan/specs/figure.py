@@ -1,11 +1,12 @@
 """Spec of `draw_figure`: one catalogue entry of config/figures.yaml and nothing else of the experiment."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from potstill.plan.base import Record
 
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 Product = Literal["collected", "collected_benchmarks", "comparison"]
 
 
@@ -15,7 +16,7 @@ class FigureSettings(Record):
     inputs: tuple[Product, ...] = Field(min_length=1, description="the named products that the figure reads")
     title: str = Field("", description="printed above the figure; empty: none (papers put it in the caption)")
     x_label: str = Field(
-        description="label of the horizontal axis, with its unit; {metric}, {baseline}, {quantity} and {unit} are filled in where they apply"
+        description="label of the horizontal axis, with its unit; {metric}, {baseline}, {quantity}, {unit} are filled"
     )
     y_label: str = Field("", description="label of the vertical axis; empty where the axis lists names")
     width: Literal["single", "double"] = Field("double", description="column width: single is 85 mm, double 178 mm")
@@ -28,7 +29,7 @@ class FigureSettings(Record):
     labels: dict[str, str] = Field(
         default_factory=dict, description="name to print for a method, model, task, metric or loss term"
     )
-    colours: dict[str, str] = Field(
+    colours: dict[str, Colour] = Field(
         default_factory=dict, description="colour of a method or loss term, as #rrggbb; the others keep their own"
     )
 
