@@ -21,7 +21,7 @@ def main(stage: Stage) -> None:
         # The same plan, but one that shows the rules of finished products; it makes nothing.
         config = [f"{key}={value}" for key, value in stage.inputs["config"].items()]
         command = [sys.executable, "-m", "snakemake", "all", "--cores", "1", "--nolock", "--quiet", "all"]
-        command += ["--report", str(report), "--config", *config, "report=true"]
+        command += ["--report", str(report), "--config", *config, "report=True"]
         # Not the settings of the run that called us.
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

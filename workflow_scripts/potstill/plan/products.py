@@ -11,7 +11,7 @@ from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
 from potstill.plan.graph import Graph
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
-from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectSpec, CollectedRun
+from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
 from potstill.plan.specs.compare import CompareSpec
 from potstill.plan.specs.figure import FigureSpec
 from potstill.plan.specs.table import TABLES, TableSpec
@@ -116,7 +116,7 @@ def build_products(configuration: Configuration, graph: Graph, overview: str) ->
             TableSpec(table=table),
             "write_table.py",
             [f"potstill.report.tables.{table}"],
-            products=tuple(products[{"benchmarks": "collected_benchmarks"}.get(name, name)] for name in TABLES[table]),
+            products=tuple(products[name] for name in TABLES[table]),
         )
     for figure in experiment.figures if experiment.figures is not None else configuration.figures:
         settings = configuration.figures[figure]
