@@ -36,7 +36,8 @@ def explain(record: Any, error: pydantic.ValidationError, where: str) -> list[st
 def suggestion(name: str, known: Iterable[Any]) -> str:
     """` (did you mean ...? known: ...)`, as the end of a message."""
     known = [str(item) for item in known]
-    close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    begun = [item for item in known if name and item.startswith(str(name))]
+    close = begun or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f" ({hint}known: {', '.join(known) or 'none'})"
 

@@ -21,8 +21,8 @@ def locate(source: LocalSource, configuration: Configuration, where: str) -> Pat
     path = Path(folder, os.path.expanduser(source.path))
     if not path.exists():
         raise ConfigError(
-            f"{where}: source.path: {source.path}: there is no {path}; put it there, or name the folder that holds it "
-            f"with --config data=FOLDER (now: {configuration.main.data})"
+            f"{where}: source.path: {source.path}: there is no {path}; put it there"
+            + (f", or name the folder that holds it with --config data=FOLDER (now: {folder})" if folder else "")
         )
     return path
 
