@@ -56,7 +56,8 @@ def find_unused(results: Path, config: dict[str, Any]) -> list[Path]:
             print(f"left out (cannot be planned, and has no results): {file.stem}", file=sys.stderr)
             continue
         used.update(f"{kind}/{node.id}" for kind, nodes in plan.graph.nodes.items() for node in nodes.values())
-    found = [path for kind in KINDS for path in sorted((results / kind).glob("*")) + sorted((results / kind).glob(".*.tmp"))]
+    # Hidden folders are what killed jobs left.
+    found = [path for kind in KINDS for path in sorted((results / kind).glob("*"))]
     return [path for path in found if path.is_dir() and f"{path.parent.name}/{path.name}" not in used]
 
 

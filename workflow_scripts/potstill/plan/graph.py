@@ -188,6 +188,8 @@ class _Builder:
             task=self.task_view(task),
             model=self.teacher_view(),
             calibration=settings.calibration if self.is_classification(task) else "none",
+            # Nothing is chosen by the teacher's validation score, and a large teacher is not asked in vain.
+            splits=("test",),
             token_budget=self.experiment.targets.token_budget,
             precision=settings.precision,
         )

@@ -5,6 +5,7 @@ docs/architecture.md.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,15 +69,17 @@ def collect(
         facts = read_json(directory, "run.json")
         verify(directory, ["predictions.parquet"])
         predictions = read_frame(directory / "predictions.parquet")
-        validation, test = (_score(run, directory, predictions, examples, split) for split in ("validation", "test"))
+        test = _score(run, directory, predictions, examples, "test")
         metric = primary_metric(run.kind)
+        # Nothing is chosen by a teacher's validation score; a teacher is asked for its test answers alone.
+        chosen_by = _score(run, directory, predictions, examples, "validation") if run.role == "student" else None
         rows.append(
             {
                 **run.as_json(),
                 "options": canonical_json(run.options),
                 "path": str(directory),
                 "metric": metric,
-                "validation_score": _mean(validation, metric),
+                "validation_score": math.nan if chosen_by is None else _mean(chosen_by, metric),
                 "test_score": _mean(test, metric),
                 **{name: facts.get(name) for name in RUN_FACTS},
             }
@@ -99,7 +102,7 @@ def selected(runs: pd.DataFrame) -> pd.Series:
     The test set has no say: a variant picked by its test score would show luck as a gain.
     """
     groups = ["task", "role", "student", "method"]
-    means = runs.groupby([*groups, "variant"], sort=False).validation_score.mean().reset_index()
+    means = runs.groupby([*groups, "variant"], sort=False).validation_score.mean().fillna(0).reset_index()
     best = means.loc[means.groupby(groups, sort=False).validation_score.idxmax()]
     chosen = pd.MultiIndex.from_frame(best[[*groups, "variant"]])
     return pd.Series(pd.MultiIndex.from_frame(runs[[*groups, "variant"]]).isin(chosen), index=runs.index)
