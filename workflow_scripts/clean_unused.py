@@ -23,7 +23,9 @@ def main() -> None:
     """Print every unused artefact with its size; remove them if asked."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--remove", action="store_true", help="remove them")
-    parser.add_argument("--code", choices=["current", "keep"], default="current", help="keep: also spare what code=keep uses")
+    parser.add_argument(
+        "--code", choices=["current", "keep"], default="current", help="keep: also spare what code=keep uses"
+    )
     arguments = parser.parse_args()
     with explain_errors():
         config = read_yaml(ROOT / "config" / "config.yaml") | {"code": arguments.code}
@@ -37,7 +39,11 @@ def main() -> None:
             if arguments.remove:
                 shutil.rmtree(path)
         what = "removed" if arguments.remove else "unused; FORCE=1 removes them"
-        print(f"{total / 1e6:10.1f} MB in {len(unused)} artefacts {what}" if unused else f"nothing unused below {results}/")
+        print(
+            f"{total / 1e6:10.1f} MB in {len(unused)} artefacts {what}"
+            if unused
+            else f"nothing unused below {results}/"
+        )
 
 
 def find_unused(results: Path, config: dict[str, Any]) -> list[Path]:
@@ -52,14 +58,15 @@ def find_unused(results: Path, config: dict[str, Any]) -> list[Path]:
             plan = make_plan(ROOT, config | {"experiment": file.stem}, dry_run=True)
         except PotstillError as error:
             if (results / file.stem).exists():
-                raise PotstillError(f"nothing removed: {file.stem} has results but cannot be planned:\n{error}") from None
+                raise PotstillError(
+                    f"nothing removed: {file.stem} has results but cannot be planned:\n{error}"
+                ) from None
             print(f"left out (cannot be planned, and has no results): {file.stem}", file=sys.stderr)
             continue
         used.update(f"{kind}/{node.id}" for kind, nodes in plan.graph.nodes.items() for node in nodes.values())
     # Hidden folders are what killed jobs left.
     found = [path for kind in KINDS for path in sorted((results / kind).glob("*"))]
     return [path for path in found if path.is_dir() and f"{path.parent.name}/{path.name}" not in used]
-
 
 
 if __name__ == "__main__":

@@ -26,7 +26,9 @@ def main(stage: Stage) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
         result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if result.returncode or not report.exists():
-            raise PotstillError(f"{stage.output}: Snakemake could not write the report:\n{result.stdout}{result.stderr}")
+            raise PotstillError(
+                f"{stage.output}: Snakemake could not write the report:\n{result.stdout}{result.stderr}"
+            )
         _drop_home(report)
     print(f"{stage.output}: {stage.output.stat().st_size / 1e6:.1f} MB, open it in a browser")
 

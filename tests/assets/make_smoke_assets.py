@@ -1,6 +1,6 @@
 """Make the models and data of the smoke experiment: two tiny random models and two small made-up data sets.
 
-    python tests/assets/make_smoke_assets.py        writes tests/assets/smoke/, the same bytes every time
+python tests/assets/make_smoke_assets.py        writes tests/assets/smoke/, the same bytes every time
 """
 
 import json
@@ -13,7 +13,16 @@ from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, P
 
 FOLDER = Path(__file__).parent / "smoke"
 
-SUBJECTS = ["the film", "this story", "its cast", "the second half", "every scene", "the music", "the script", "the ending"]
+SUBJECTS = [
+    "the film",
+    "this story",
+    "its cast",
+    "the second half",
+    "every scene",
+    "the music",
+    "the script",
+    "the ending",
+]
 POSITIVE = ["moving", "funny", "bright", "tender", "clever", "gripping", "warm", "graceful"]
 NEGATIVE = ["dull", "clumsy", "tired", "empty", "noisy", "stale", "cold", "pointless"]
 ADVERBS = ["really", "quite", "always", "hardly ever less than", "from first to last", "in its own way"]
@@ -55,10 +64,16 @@ def tokenizer(corpus: list[str]) -> PreTrainedTokenizerFast:
     special = ["<pad>", "<s>", "</s>", "<unk>"]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     inner.train_from_iterator(
-        corpus, trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        corpus,
+        trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>", model_max_length=256
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        model_max_length=256,
     )
 
 
@@ -73,7 +88,11 @@ def write() -> None:
     torch.manual_seed(0)
     decoder = LlamaForCausalLM(
         LlamaConfig(
-            **common, num_key_value_heads=2, tie_word_embeddings=True, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id
+            **common,
+            num_key_value_heads=2,
+            tie_word_embeddings=True,
+            bos_token_id=words.bos_token_id,
+            eos_token_id=words.eos_token_id,
         )
     )
     torch.manual_seed(1)

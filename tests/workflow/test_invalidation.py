@@ -79,7 +79,9 @@ def reformat(project: Project) -> None:
             continue
         text = re.sub(r'^""".*?"""', '"""Another docstring."""', text, count=1, flags=re.DOTALL)
         text = re.sub(r"^(import .*)$", r"\1  # a comment", text, count=1, flags=re.MULTILINE)
-        path.write_text("# A comment.\n\n" + text.replace("\ndef ", "\n\n\n\ndef ") + "\n\n# The end.\n", encoding="utf-8")
+        path.write_text(
+            "# A comment.\n\n" + text.replace("\ndef ", "\n\n\n\ndef ") + "\n\n# The end.\n", encoding="utf-8"
+        )
 
 
 def reorder_yaml(project: Project) -> None:
@@ -142,7 +144,9 @@ CHANGES: dict[str, tuple[Callable[[Project], None], ...]] = {
     "the calibration of the teacher's logits": (
         lambda project: project.replace("config/experiments/demo.yaml", "calibration: centre", "calibration: none"),
     ),
-    "one task's prompt": (lambda project: project.replace("config/tasks.yaml", "Question: {question}\\nAnswer:\"\n  text: \"{question} {context}\"\n  splits: {test", "Q: {question}\\nAnswer:\"\n  text: \"{question} {context}\"\n  splits: {test"),),
+    "one task's prompt": (
+        lambda project: project.replace("config/tasks.yaml", 'prompt: "{context}\\nQuestion', 'prompt: "{context}\\nQ'),
+    ),
     "epochs 3 and batches of 5 become epochs 5 and batches of 3": (
         lambda project: project.replace("config/experiments/swap.yaml", "epochs: 3, batch_size: 5", "epochs: 5, batch_size: 3"),
     ),
@@ -177,9 +181,7 @@ def test_every_row_has_a_change_and_every_change_a_row() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "change", "jobs"), table(), ids=[f"{e}: {c}" for e, c, _ in table()])
-def test_row(
-    experiment: str, change: str, jobs: Counter[str], smoke: Project, faked: Project, tmp_path: Path
-) -> None:
+def test_row(experiment: str, change: str, jobs: Counter[str], smoke: Project, faked: Project, tmp_path: Path) -> None:
     project = Project.copy(tmp_path, (smoke if experiment == "smoke" else faked).folder, results=True)
     for step in CHANGES[change]:
         step(project)

@@ -15,12 +15,15 @@ class ModelEntry(Record):
     """A model: fetched from a source, or derived from another entry or from the experiment's teacher."""
 
     source: Source | None = Field(None, description="where the weights come from: one of hub, wheel, path")
-    derived_from: str | None = Field(None, description="a model of the catalogue, or `teacher` for the experiment's (fitted) teacher")
+    derived_from: str | None = Field(
+        None, description="a model of the catalogue, or `teacher` for the experiment's (fitted) teacher"
+    )
     derive: Derivation | None = Field(None, description="which layers to keep, or which sizes to draw at random")
     architecture: Architecture | None = Field(None, description="encoder (with a classification head) or decoder")
     format: Literal["safetensors", "gguf"] = Field("safetensors", description="GGUF weights are dequantised once")
     tokenizer: str | None = Field(
-        None, description="name of its tokenizer; models with equal names share token ids (default: the model's own name)"
+        None,
+        description="name of its tokenizer; models with equal names share token ids (default: the model's own name)",
     )
     licence: str | None = Field(None, description="licence where known; written into the model cards")
     trust_remote_code: bool = Field(False, description="run Python code that the model's repository brings")
@@ -53,7 +56,9 @@ class TaskEntry(Record):
     splits: dict[Split, Slice] = Field(
         description="slices such as `train[:500]` of the data set's splits; transfer examples are used without labels"
     )
-    validation_fraction: float = Field(0.1, gt=0, lt=1, description="share of train that becomes validation when no slice is given")
+    validation_fraction: float = Field(
+        0.1, gt=0, lt=1, description="share of train that becomes validation when no slice is given"
+    )
     shuffle_seed: int | None = Field(None, description="order of the rows before slicing (default: as in the file)")
     deduplicate: bool = Field(True, description="drop rows whose input occurred before")
     max_input_tokens: int = Field(128, ge=4, description="longer inputs are cut, tokens of the model's own tokenizer")

@@ -1,7 +1,7 @@
 """Digests of code: which source files can change an artefact, and a hash of what they mean.
 
-The files are a script and the transitive closure of its imports inside this repository, plus the modules that are chosen by
-name at run time. Each counts as a normalised syntax tree, so comments, docstrings, formatting, and the descriptions of
+The files are a script and the transitive closure of its imports inside this repository, plus the modules that are
+chosen by name at run time. Each counts as a normalised syntax tree, so comments, docstrings, formatting, and the descriptions of
 configuration keys do not count.
 """
 
@@ -18,6 +18,8 @@ SCRIPTS = Path(__file__).resolve().parents[2]  # workflow_scripts/
 NEUTRAL = {
     "potstill.artefacts": "names, manifests and checks: moves bytes, never makes them",
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
+    "potstill.models.progress": "what a person sees meanwhile",
+    "potstill.models.versions": "what the records say of the libraries; those that count are in the digest",
     "potstill.products": "records of named end products",
     "potstill.stage": "the command line",
     "potstill.training.progress": "what a person sees meanwhile",

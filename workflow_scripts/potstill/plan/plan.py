@@ -19,7 +19,9 @@ NOTHING = "(?!)"  # a regular expression that matches no name
 class Plan:
     """One experiment's artefacts and end products, with the answers that rules need."""
 
-    def __init__(self, root: Path, configuration: Configuration, graph: Graph, teacher_choice: Mapping[str, Any]) -> None:
+    def __init__(
+        self, root: Path, configuration: Configuration, graph: Graph, teacher_choice: Mapping[str, Any]
+    ) -> None:
         self.root = root
         self.configuration = configuration
         self.graph = graph
@@ -106,13 +108,18 @@ class Plan:
         experiment = self.configuration.experiment
         students, seeds = ", ".join(experiment.students), ", ".join(map(str, experiment.seeds))
         lines = [experiment.title, "=" * len(experiment.title), "", experiment.description, ""]
-        lines += [f"- teacher: {self.graph.teacher} ({'fitted to each task' if experiment.teacher.fit else 'as it comes'})"]
+        lines += [
+            f"- teacher: {self.graph.teacher} ({'fitted to each task' if experiment.teacher.fit else 'as it comes'})"
+        ]
         if "refused" in self.teacher_choice:
-            lines += [f"- teacher not used: {name}: {reason}" for name, reason in self.teacher_choice["refused"].items()]
+            lines += [
+                f"- teacher not used: {name}: {reason}" for name, reason in self.teacher_choice["refused"].items()
+            ]
         lines += [f"- students: {students}", f"- tasks: {', '.join(experiment.tasks)}", f"- seeds: {seeds}"]
         kept = sum(run.node.is_of_other_code for run in self.graph.runs)
         if kept:
-            lines += [f"- {kept} of {len(self.graph.runs)} runs were made by other versions of the code (code=keep); runs.csv marks them"]
+            count = f"{kept} of {len(self.graph.runs)} runs"
+            lines += [f"- {count} were made by other versions of the code (code=keep); runs.csv marks them"]
         return "\n".join(lines) + "\n"
 
     def caption(self, name: str) -> str:

@@ -76,7 +76,15 @@ def build_products(configuration: Configuration, graph: Graph, overview: str) ->
     experiment = configuration.experiment
     products: dict[str, Product] = {}
 
-    def add(name: str, files: Iterable[str], output: str, spec: Record, script: str, roots: Iterable[str] = (), **inputs: Any) -> None:
+    def add(
+        name: str,
+        files: Iterable[str],
+        output: str,
+        spec: Record,
+        script: str,
+        roots: Iterable[str] = (),
+        **inputs: Any,
+    ) -> None:
         code = code_digest(script, tuple(roots))
         products[name] = Product(name, tuple(files), output, spec.as_json(), code, **inputs)
 
@@ -145,7 +153,14 @@ def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec,
     tasks = configuration.catalogue.tasks
     rows: list[tuple[dict[str, Any], Node]] = []
     for task, node in graph.predictions.items():
-        teacher = {"role": "teacher", "student": graph.teacher, "method": "teacher", "variant": "-", "options": {}, "seed": -1}
+        teacher = {
+            "role": "teacher",
+            "student": graph.teacher,
+            "method": "teacher",
+            "variant": "-",
+            "options": {},
+            "seed": -1,
+        }
         rows.append(({"task": task, "kind": tasks[task].kind, **teacher}, node))
     for run in graph.runs:
         options = run.options.as_json()
@@ -164,5 +179,3 @@ def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec,
         rows.append((entry, run.node))
     entries = [CollectedRun.parse({**entry, "run_id": node.id, "kept": node.is_of_other_code}) for entry, node in rows]
     return CollectSpec(runs=tuple(entries)), [node for _, node in rows]
-
-

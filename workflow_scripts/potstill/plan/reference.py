@@ -15,13 +15,26 @@ from potstill.plan.experiment import Experiment, MainConfig
 from potstill.plan.specs.figure import FigureSettings
 
 _FILES: tuple[tuple[str, type[Record], str], ...] = (
-    ("config/config.yaml", MainConfig, "Which experiment is run, and where things lie. `--config KEY=VALUE` changes a key for one call."),
-    ("config/experiments/NAME.yaml", Experiment, "One file is one experiment. `extends: OTHER` starts from another one: mappings are merged deeply, everything else is replaced, `null` removes a key."),
+    (
+        "config/config.yaml",
+        MainConfig,
+        "Which experiment is run, and where things lie. `--config KEY=VALUE` changes a key for one call.",
+    ),
+    (
+        "config/experiments/NAME.yaml",
+        Experiment,
+        "One file is one experiment. `extends: OTHER` starts from another one: mappings are merged deeply, everything "
+        "else is replaced, `null` removes a key.",
+    ),
     ("config/models.yaml", ModelEntry, "One entry a model, by its name."),
     ("config/datasets.yaml", DatasetEntry, "One entry a data set, by its name."),
     ("config/tasks.yaml", TaskEntry, "One entry a task, by its name."),
-    ("config/figures.yaml", FigureSettings, "One entry a figure, by the name of its file in `workflow_scripts/potstill/figures/`."),
-)  # fmt: skip
+    (
+        "config/figures.yaml",
+        FigureSettings,
+        "One entry a figure, by the name of its file in `workflow_scripts/potstill/figures/`.",
+    ),
+)
 
 
 def reference() -> str:
@@ -37,7 +50,8 @@ def reference() -> str:
     for file, record, meaning in _FILES:
         parts += [f"## {file}", "", meaning, "", *_table(record), ""]
         parts += _nested(record, described)
-    parts += ["## Options of the methods", "", "Keys of an entry of `methods`, beside `method` and `training`. A list in place of a value is a grid.", ""]  # fmt: skip
+    meaning = "Keys of an entry of `methods`, beside `method` and `training`. A list in place of a value is a grid."
+    parts += ["## Options of the methods", "", meaning, ""]
     for name in methods.names():
         module = methods.load(name)
         parts += [f"### {name}", "", _first_line(module.__doc__), ""]
@@ -106,7 +120,10 @@ def _default(field: pydantic.fields.FieldInfo) -> str:
 def _bounds(field: pydantic.fields.FieldInfo) -> str:
     signs = {"gt": ">", "ge": "≥", "lt": "<", "le": "≤"}
     found = [
-        f"{sign} {getattr(item, name)}" for item in field.metadata for name, sign in signs.items() if hasattr(item, name)
+        f"{sign} {getattr(item, name)}"
+        for item in field.metadata
+        for name, sign in signs.items()
+        if hasattr(item, name)
     ]
     return f" ({', '.join(found)})" if found else ""
 

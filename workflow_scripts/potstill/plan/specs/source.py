@@ -28,7 +28,9 @@ class WheelSource(Record):
 class LocalSource(Record):
     """A file or folder of this machine. The plan adds `sha256`, so that other bytes are another asset."""
 
-    path: str = Field(description="file or folder; relative to the `data` folder of config.yaml, or to the project as ./PATH")
+    path: str = Field(
+        description="file or folder; relative to the `data` folder of config.yaml, or to the project as ./PATH"
+    )
     sha256: str | None = Field(None, description="digest of its content; filled in by the plan")
 
 
