@@ -139,6 +139,12 @@ SHAPES = {
     "thesis": Shape(
         tasks=("sst2", "squad"), students=LONG, seeds=3, teacher=("Qwen2.5-7B-Instruct", 7_615_000_000), steps=1_000
     ),
+    "long_names": Shape(
+        students={"TinyLlama-1.1B-Chat-v1.0": 1_100_000_000},
+        methods=("b0", "kd1", "kd2", "kd3", "kd1_contrastive_with_a_long_name"),
+        seeds=2,
+        teacher=("Qwen2.5-7B-Instruct", 7_615_000_000),
+    ),
     "large": Shape(
         tasks=("sst2", "squad", "gsm8k"),
         students={"minilm-2l": 15_600_000, **LONG},

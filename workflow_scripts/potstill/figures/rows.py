@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from potstill.figures import style
 from potstill.plan.specs.figure import FigureSettings
 
-ROW = 5.2  # mm
-LINE = 3.2  # mm: a further line of a label
+ROW = 5.4  # mm
+LINE = 3.4  # mm: a further line of a label
 LETTERS = {"single": 20, "double": 34}  # of a label's line
-FRAME = 14.5  # mm: a panel's title, tick labels and axis label
+FRAME = 16.0  # mm: a panel's title, tick labels and axis label
 INTERVAL, DOT, SEED = 1.6, 5.0, 2.6  # pt: line width, marker size of a mean, of one seed
 
 

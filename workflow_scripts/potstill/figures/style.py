@@ -248,7 +248,7 @@ def quantity(value: float) -> str:
 def finish(figure: Figure, handles: Sequence[Artist], note: str = "", beside: bool = False) -> None:
     """Add a legend below the panels, or `beside` them, and a note at the foot; the figure grows by what they need.
 
-    A legend below takes as many columns as the width has room for; axis labels are wrapped to their panel's size.
+    A legend below takes as many columns as the width has room for; labels and titles are wrapped to their panel's size.
     """
     gap = 4 / 72
     width, height = figure.get_size_inches()
@@ -275,6 +275,7 @@ def finish(figure: Figure, handles: Sequence[Artist], note: str = "", beside: bo
         box = axes.get_window_extent()
         _wrap_to(axes.xaxis.label, box.width)
         _wrap_to(axes.yaxis.label, box.height)
+        _wrap_to(axes.set_title(axes.get_title("left")), box.width)
 
 
 def swatch(colour: str, text: str) -> Patch:
@@ -319,7 +320,7 @@ def _note(figure: Figure, note: str, gap: float) -> Text:
 
 
 def _wrap_to(label: Text, room: float) -> None:
-    """Break an axis label into lines no longer than `room` pixels."""
+    """Break a label or title into lines no longer than `room` pixels."""
     extent = label.get_window_extent()
     length = extent.width if label.get_rotation() == 0 else extent.height
     longest = max(map(len, label.get_text().split("\n")))
