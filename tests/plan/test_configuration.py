@@ -1,7 +1,7 @@
 """Bad input in the configuration: one clear message for each thing that is wrong, and never another exception.
 
-Each case is (file below config/, change, what the message must say). A change is a mapping of dotted key paths to new values
-(REMOVED takes the key away), text appended to the file, or the file's new content as bytes.
+Each case is (file below config/, change, what the message must say). A change is a mapping of dotted key paths to new
+values (REMOVED takes the key away), text appended to the file, or the new content of the file as bytes.
 """
 
 import re
@@ -248,10 +248,18 @@ MODEL_ENTRIES = {
     "two-kinds": (MODELS, {"minilm-6l.source.hub": "a/b"}, ["minilm-6l: source.wheel: cannot stand beside hub"]),
     "no-kind": (MODELS, {"minilm-6l.source": {}}, ["minilm-6l: source: ", "hub", "wheel", "path"]),
     "source-as-text": (MODELS, {"minilm-6l.source": "org/model"}, ["minilm-6l: source: found 'org/model'", "hub"]),
-    "branch": (MODELS, {"own": {"source": HUB | {"revision": "main"}}}, ["own: source.revision: found 'main'", "40 hex"]),
+    "branch": (
+        MODELS,
+        {"own": {"source": HUB | {"revision": "main"}}},
+        ["own: source.revision: found 'main'", "40 hex"],
+    ),
     "short-revision": (MODELS, {"own": {"source": HUB | {"revision": "0" * 39}}}, ["own: source.revision", "40 hex"]),
     "no-revision": (MODELS, {"own": {"source": {"hub": "a/b"}}}, ["own: source.revision: missing", "40 hex"]),
-    "repository": (MODELS, {"own": {"source": HUB | {"hub": "https://x.org/a/b"}}}, ["source.hub: found", "repository"]),
+    "repository": (
+        MODELS,
+        {"own": {"source": HUB | {"hub": "https://x.org/a/b"}}},
+        ["source.hub: found", "repository"],
+    ),
     "sha256": (MODELS, {"minilm-6l.source.sha256": "abc"}, ["minilm-6l: source.sha256: found 'abc'", "SHA-256"]),
     "no-source": (MODELS, {"own": {"architecture": "encoder"}}, ["own: needs a source or derived_from", "neither"]),
     "both": (MODELS, {"minilm-2l.source": HUB}, ["minilm-2l: needs a source or derived_from", "both"]),
@@ -260,11 +268,31 @@ MODEL_ENTRIES = {
     "empty-derive": (MODELS, {"minilm-2l.derive": {}}, ["minilm-2l: derive: needs keep_layers", "neither"]),
     "kept-and-drawn": (MODELS, {"minilm-2l.derive.random": True}, ["minilm-2l: derive: needs keep_layers", "both"]),
     "even-of-how-many": (MODELS, {"smollm2-10l.derive": {"keep_layers": "even"}}, ["derive: layers: missing"]),
-    "listed-and-counted": (MODELS, {"minilm-2l.derive.layers": 2}, ["derive: layers: keep_layers lists the layers already"]),
-    "derive-without-original": (MODELS, {"minilm-6l.derive": {"keep_layers": [0]}}, ["minilm-6l: derive needs derived_from"]),
-    "derived-twice": (MODELS, {"own": {"derived_from": "minilm-2l", "derive": {"keep_layers": [0]}}}, ["is derived itself"]),
-    "own-architecture": (MODELS, {"minilm-2l.architecture": "decoder"}, ["architecture: comes from minilm-6l; remove it"]),
-    "teacher-of-itself": (DEMO, {"teacher.model": "smollm2-10l"}, ["teacher.model: smollm2-10l is derived from the teacher"]),
+    "listed-and-counted": (
+        MODELS,
+        {"minilm-2l.derive.layers": 2},
+        ["derive: layers: keep_layers lists the layers already"],
+    ),
+    "derive-without-original": (
+        MODELS,
+        {"minilm-6l.derive": {"keep_layers": [0]}},
+        ["minilm-6l: derive needs derived_from"],
+    ),
+    "derived-twice": (
+        MODELS,
+        {"own": {"derived_from": "minilm-2l", "derive": {"keep_layers": [0]}}},
+        ["is derived itself"],
+    ),
+    "own-architecture": (
+        MODELS,
+        {"minilm-2l.architecture": "decoder"},
+        ["architecture: comes from minilm-6l; remove it"],
+    ),
+    "teacher-of-itself": (
+        DEMO,
+        {"teacher.model": "smollm2-10l"},
+        ["teacher.model: smollm2-10l is derived from the teacher"],
+    ),
     "cut-of-a-cut": (
         GENERATION,
         {"teacher.model": "tiny-decoder-2l", "students": ["smollm2-10l"]},
@@ -280,13 +308,20 @@ MODEL_ENTRIES = {
         {"smoke-reviews.source.path": "./nowhere.jsonl"},
         ["datasets.yaml: smoke-reviews: source.path: ./nowhere.jsonl: there is no"],
     ),
-    "empty-folder": (DATASETS, {"smoke-reviews.source.path": "./empty"}, ["smoke-reviews: source.path", "holds no files"]),
+    "empty-folder": (
+        DATASETS,
+        {"smoke-reviews.source.path": "./empty"},
+        ["smoke-reviews: source.path", "holds no files"],
+    ),
     "local-candidate": (
         SMOKE,
-        {"teacher.model": ["tiny-decoder", "own"], "catalogue": {"models": {"own": {"source": {"path": "x"}, "architecture": "decoder"}}}},
+        {
+            "teacher.model": ["tiny-decoder", "own"],
+            "catalogue": {"models": {"own": {"source": {"path": "x"}, "architecture": "decoder"}}},
+        },
         ["smoke.yaml: catalogue.models.own: source.path: x"],
     ),
-}  # fmt: skip
+}
 
 TASK_ENTRIES = {
     "slice": (TASKS, {"sentiment.splits.train": "all[1:2:3]"}, ["sentiment: splits.train", "is not a slice; write"]),
@@ -391,10 +426,7 @@ def change_file(path: Path, change) -> None:
             *parents, last = key.split(".") if key.count("/") == 0 else [key]
             place = content
             for parent in parents:
-                if isinstance(place, list):
-                    place = place[int(parent)]
-                else:
-                    place = place.setdefault(parent, {})
+                place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
             if value is REMOVED:
                 del place[last]
             else:
