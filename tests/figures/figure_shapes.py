@@ -80,7 +80,7 @@ class Shape:
                 "loss": (ce + kd) / 2 if has_kd else ce,
                 "loss_ce": ce,
                 "loss_kd": kd if has_kd else np.nan,
-                "loss_hidden": kd * 1.5 if run["method"] == "kd3" else np.nan,
+                "loss_feature": kd * 1.5 if run["method"] == "kd3" else np.nan,
                 "validation_loss": np.where(step % every == 0, ce + 0.1, np.nan),
             }
         )

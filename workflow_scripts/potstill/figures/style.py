@@ -49,7 +49,7 @@ TERM_COLOURS = {
     "validation_loss": INK,
     "loss_ce": "#0072B2",
     "loss_kd": "#D55E00",
-    "loss_hidden": "#009E73",
+    "loss_feature": "#009E73",
 }
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">"]
 
@@ -64,7 +64,7 @@ LABELS = {
     "loss": "total",
     "loss_ce": "cross-entropy",
     "loss_kd": "distillation",
-    "loss_hidden": "hidden states",
+    "loss_feature": "hidden states",
     "validation_loss": "validation",
 }
 
