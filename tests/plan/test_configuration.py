@@ -5,16 +5,12 @@ values (REMOVED takes the key away), text appended to the file, or the new conte
 """
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
-import yaml
+from configuration_changes import REMOVED, change_file
 from potstill.errors import ConfigError
 from potstill.plan.plan import make_plan
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-REMOVED = object()
 
 DEMO, SMOKE, GENERATION = "experiments/demo.yaml", "experiments/smoke.yaml", "experiments/smoke_generation.yaml"
 FULL, EXTENDING = "experiments/thesis_full.yaml", "experiments/demo_full.yaml"
@@ -401,37 +397,6 @@ COMMAND_LINE = {
     "code": ({"code": "kep"}, ["--config: code: found 'kep'", "did you mean 'keep'?"]),
     "results": ({"results": None}, ["--config: results: found nothing", "expected text"]),
 }
-
-
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project whose configuration can be changed."""
-    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
-    for name in ("workflow_scripts", "tests"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def change_file(path: Path, change) -> None:
-    """Make a case's change."""
-    if isinstance(change, bytes):
-        path.write_bytes(change)
-    elif isinstance(change, str):
-        path.write_text(path.read_text() + change)
-    else:
-        content = yaml.safe_load(path.read_text())
-        for key, value in change.items():
-            *parents, last = key.split(".") if key.count("/") == 0 else [key]
-            place = content
-            for parent in parents:
-                place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
-            if value is REMOVED:
-                del place[last]
-            else:
-                place[last] = value
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
 
 
 def refusal(root: Path, main: dict) -> str:
