@@ -64,22 +64,30 @@ def schema() -> str:
     """JSON schema of an experiment's file, for editors. Short forms (lists of names, options beside `method`) are allowed."""
     document = Experiment.model_json_schema()
     definitions = document["$defs"]
-    options: dict[str, Any] = {}
-    for name in methods.names():
-        for key, value in methods.load(name).Options.model_json_schema().get("properties", {}).items():
-            options[key] = {"description": value.get("description", "")}
     method = definitions["MethodSettings"]
-    method["properties"] = {**{k: v for k, v in method["properties"].items() if k != "options"}, **options}
-    method.pop("required", None)
+    method["properties"] = {k: v for k, v in method["properties"].items() if k != "options"} | _method_options()
+    for record in (document, *definitions.values()):
+        record.pop("required", None)  # an extending file need not repeat what it inherits
     names = {"type": "array", "items": {"type": "string"}}
     for key in ("tasks", "students", "methods"):
         mapping = document["properties"][key]
         mapping["additionalProperties"] = {"anyOf": [mapping["additionalProperties"], {"type": "null"}]}
         document["properties"][key] = {"anyOf": [mapping, names], "description": mapping.pop("description", "")}
     document["properties"]["extends"] = {"type": "string", "description": "another experiment to start from"}
-    document.pop("required", None)  # an extending file need not repeat what it inherits
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _method_options() -> dict[str, Any]:
+    """Schemas of the options of all methods: a value, or a list of values as a grid."""
+    options: dict[str, Any] = {}
+    for name in methods.names():
+        for key, value in methods.load(name).Options.model_json_schema().get("properties", {}).items():
+            option = options.setdefault(key, {"description": "", "anyOf": []})
+            option["description"] += ("\n" if option["description"] else "") + f"{name}: {value.pop('description')}"
+            one = {k: v for k, v in value.items() if k not in ("title", "default")}
+            option["anyOf"] += [one, {"type": "array", "items": one, "minItems": 1}]
+    return options
 
 
 def _nested(record: type[Record], described: set[type[Record]]) -> list[str]:
