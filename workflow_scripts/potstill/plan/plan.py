@@ -29,7 +29,8 @@ class Plan:
         self.results = configuration.main.results
         self.experiment = configuration.name
         self.folder = f"{self.results}/{self.experiment}"
-        self.products = build_products(configuration, graph, self.overview())
+        captions = {path.name: path.read_text(encoding="utf-8") for path in (root / "docs" / "captions").glob("*.rst")}
+        self.products = build_products(configuration, graph, self.overview(), captions)
 
     # Artefacts
 
@@ -156,8 +157,9 @@ def _arguments(spec: Mapping[str, Any], inputs: Mapping[str, Any], output: str, 
 
 def _inline_or_file(text: str, results: str) -> str:
     """JSON as a quoted argument, or as `@file` where it is too long: Linux takes 128 KiB for a whole shell command."""
-    if len(text) < 40_000:
-        return shlex.quote(text)
+    quoted = shlex.quote(text)
+    if len(quoted.encode()) < 40_000:
+        return quoted
     path = Path(results, ".long_arguments", f"{digest(text)[:20]}.json")
     if not path.exists():
         write_atomically(path, text)

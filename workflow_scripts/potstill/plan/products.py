@@ -71,8 +71,10 @@ class Product:
         return not self.is_made(folder) and any(Path(folder, file).exists() for file in self.files)
 
 
-def build_products(configuration: Configuration, graph: Graph, overview: str) -> dict[str, Product]:
-    """All end products of an experiment, by name."""
+def build_products(
+    configuration: Configuration, graph: Graph, overview: str, captions: Mapping[str, str]
+) -> dict[str, Product]:
+    """All end products of an experiment, by name. `overview` and `captions` (file -> text) are shown in the report."""
     experiment = configuration.experiment
     products: dict[str, Product] = {}
 
@@ -138,14 +140,22 @@ def build_products(configuration: Configuration, graph: Graph, overview: str) ->
             products=tuple(products[name] for name in settings.inputs),
         )
     shown = tuple(product for name, product in products.items() if "/" in name)
-    add("report", ("report.html",), "report.html", ReportSpec(overview=overview), "write_report.py", products=shown)
+    add(
+        "report",
+        ("report.html",),
+        "report.html",
+        ReportSpec(overview=overview, captions=digest(captions)),
+        "write_report.py",
+        products=shown,
+    )
     return products
 
 
 class ReportSpec(Record):
-    """What the report says besides its tables and figures."""
+    """What the report says besides its tables and figures, and the digest of their captions."""
 
     overview: str
+    captions: str
 
 
 def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec, list[Node]]:
