@@ -211,6 +211,13 @@ def test_adapters_alone_are_trained_and_merge_into_the_weights():
     assert not any("lora" in name for name, _ in run.model.named_parameters())
 
 
+def test_an_eight_bit_model_needs_adapters():
+    model = decoder()
+    model.model.is_quantized = True
+    with pytest.raises(ConfigError, match=r"set training\.lora"):
+        trainer(model, questions(4))
+
+
 def test_gradient_checkpointing_changes_nothing():
     items = questions(16)
     a = trainer(decoder(), items).run().history

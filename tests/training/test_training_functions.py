@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from potstill.plan.specs.train import TrainingSettings
 from potstill.training.history import History
 from potstill.training.progress import Progress, duration
+from potstill.training.randomness import seed_step
 from potstill.training.sampling import epoch_batches
 from potstill.training.schedule import learning_rate_factor
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
@@ -108,3 +109,13 @@ def test_history_table():
     assert (frame.dtypes.drop("step") == "float64").all()
     assert frame["validation_loss"].isna().tolist() == [True, False]
     pd.testing.assert_series_equal(frame["loss_ce"], pd.Series([0.6, 0.5], name="loss_ce"))
+
+
+def test_what_a_step_draws_is_a_function_of_seed_and_step():
+    def drawn(seed: int, step: int) -> tuple[float, ...]:
+        seed_step(seed, step)
+        return tuple(torch.rand(4).tolist())
+
+    draws = {(seed, step): drawn(seed, step) for seed in (0, 1) for step in (0, 1)}
+    assert len(set(draws.values())) == 4
+    assert all(drawn(*key) == numbers for key, numbers in reversed(draws.items()))
