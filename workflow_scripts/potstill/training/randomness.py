@@ -16,7 +16,7 @@ def make_deterministic(threads: int) -> None:
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=torch.backends.mps.is_available())
     # Filling new memory only shows a kernel that reads what nobody wrote; it costs some percent of a step.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def seed_step(seed: int, step: int) -> None:
