@@ -309,6 +309,11 @@ MODEL_ENTRIES = {
         {"smoke-reviews.source.path": "./empty"},
         ["smoke-reviews: source.path", "holds no files"],
     ),
+    "derived-candidate": (
+        DEMO,
+        {"teacher.model": ["smollm2-135m", "minilm-2l"]},
+        ["teacher.model: minilm-2l is derived", "each needs a source of its own"],
+    ),
     "local-candidate": (
         SMOKE,
         {
