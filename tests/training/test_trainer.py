@@ -252,12 +252,13 @@ def test_out_of_memory_says_what_to_lower(monkeypatch):
         run.step()
 
 
-def test_a_step_without_any_unit_of_a_term_gives_zero():
+def test_a_term_without_any_unit_in_a_step_adds_nothing_and_counts_as_not_measured():
     method = Method({"ce": (1.0, Gold("encoder")), "more": (1.0, AllOnes())})
     run = trainer(encoder(), sentences(4, unlabelled=4), method=method, epochs=1)
     run.step()
     row = run.history.frame().iloc[0]
-    assert row["loss_ce"] == 0
+    assert np.isnan(row["loss_ce"])
+    assert row["loss"] == row["loss_more"]
     assert np.isfinite(row["gradient_norm"])
 
 

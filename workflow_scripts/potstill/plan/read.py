@@ -99,9 +99,8 @@ def read_extending(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, A
         return value, (path,)
     if not isinstance(base, str) or not re.fullmatch(r"[\w-]+", base):
         raise ConfigError(f"{path}: extends: found {shown(base)}, expected the name of another file of {path.parent}")
-    other = path.parent / f"{base}.yaml"
-    if not other.exists():
-        others = sorted(p.stem for p in path.parent.glob("*.yaml") if p != path)
+    other, others = path.parent / f"{base}.yaml", sorted(p.stem for p in path.parent.glob("*.yaml"))
+    if base not in others:
         raise ConfigError(f"{path}: extends: there is no {other}{suggestion(base, others)}")
     inherited, files = read_extending(other, (*seen, path))
     return merge(inherited, value), (path, *files)

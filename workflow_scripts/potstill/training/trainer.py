@@ -144,9 +144,11 @@ class Trainer:
         self.state.examples_seen += sum(len(batch.example_ids) for batch in micro_batches)
         self.state.tokens_seen += sum(int(batch.attention_mask.sum()) for batch in micro_batches)
         epoch = self.state.step / self.steps_per_epoch
-        self.history.add(self.state.step, epoch, rate, norm, loss, means)
+        # A term without a unit in this step has no mean: nothing was measured, which is not a loss of 0.
+        measured = {term: value if totals[term] else math.nan for term, value in means.items()}
+        self.history.add(self.state.step, epoch, rate, norm, loss, measured)
         examples = sum(len(batch.example_ids) for batch in micro_batches)
-        self.progress.step(self.state.step, self.total_steps, epoch, examples, loss, means, rate)
+        self.progress.step(self.state.step, self.total_steps, epoch, examples, loss, measured, rate)
 
     def validate(self) -> None:
         """Measure on the validation split; with early stopping, remember the weights when they are the best so far."""

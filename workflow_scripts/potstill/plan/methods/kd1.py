@@ -46,10 +46,10 @@ class Options(Record):
 
 
 def level(options: Options, task_kind: TaskKind) -> Literal["labels", "tokens"]:
-    """What `auto` stands for in this task; `alignment: uld` speaks of tokens."""
+    """What `auto` stands for in this task. Labels need no alignment: one that is given waits for another task's tokens."""
     if options.level != "auto":
         return options.level
-    return "labels" if task_kind == "classification" and options.alignment == "none" else "tokens"
+    return "labels" if task_kind == "classification" else "tokens"
 
 
 def splits(options: Options, task_kind: TaskKind) -> tuple[str, ...]:
