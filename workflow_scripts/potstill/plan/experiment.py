@@ -59,7 +59,7 @@ class MethodSettings(Record):
 class TargetSettings(Record):
     """How the teacher's targets are stored."""
 
-    shards: int = Field(1, ge=1, description="jobs that share the teacher's pass")
+    shards: int = Field(1, ge=1, le=1000, description="jobs that share the teacher's pass")
     token_budget: int = Field(
         2048, ge=16, description="tokens a batch of the teacher's pass may hold, padding included"
     )
@@ -92,7 +92,7 @@ class BenchmarkSettings(Record):
 class Experiment(Record):
     """One experiment: everything that `results/<name>/` shows."""
 
-    title: str = Field(description="one line, shown in the report")
+    title: str = Field(pattern=r"^[^\n]+$", description="one line, shown in the report")
     description: str = Field("", description="what is asked and why, shown in the report")
     tasks: dict[str, TaskSettings] = Field(
         min_length=1, description="tasks of the catalogue: a list, or name -> changes"
