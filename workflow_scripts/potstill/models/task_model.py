@@ -235,7 +235,9 @@ def _end_ids(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list
 def _generated(tokens: list[int], ends: list[int], tokenizer: PreTrainedTokenizerBase) -> Generated:
     end = next((i for i, token in enumerate(tokens) if token in ends), None)
     text = str(tokenizer.decode(tokens if end is None else tokens[:end], skip_special_tokens=True))
-    return Generated(text.strip(), len(tokens) if end is None else end + 1, end is not None)
+    # An answer is one line: a model that was never fitted writes on, often with the next question.
+    line = text.strip().partition("\n")[0].rstrip()
+    return Generated(line, len(tokens) if end is None else end + 1, end is not None)
 
 
 @torch.inference_mode()
