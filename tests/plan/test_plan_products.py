@@ -1,6 +1,7 @@
 """Named end products: when they are due, and which change makes which of them again."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -170,3 +171,17 @@ def test_the_record_says_what_the_id_covers(plan):
     }
     assert len({product.record("r") for product in demo.products.values()}) == len(demo.products)
     assert len({product.id for product in demo.products.values()}) == len(demo.products)
+
+
+def test_an_outdated_product_gets_an_input_that_is_newer(plan):
+    """So that Snakemake makes it again, with or without its own records."""
+    demo = plan("demo")
+    make(demo)
+    for suffix in ("png", "pdf", "csv"):
+        os.utime(FOLDER / f"{FIGURE}.{suffix}", (4e9, 4e9))  # a clock that was wrong
+    changed = plan("demo", {"fig_4_5_kd_gain.title": "Gain"}, file="figures.yaml")
+    mark = Path(changed.product_inputs(FIGURE)[-1])
+    assert mark.stat().st_mtime > 4e9
+    assert mark.parent == FOLDER / ".due"
+    make(changed, FIGURE)
+    assert mark.as_posix() not in changed.product_inputs(FIGURE)

@@ -1,5 +1,6 @@
 """The plan: all that the Snakemake rules ask. Pure Python, no torch, no network; it is made whenever the DAG is."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,8 +86,18 @@ class Plan:
         files = [node.marker(self.results) for node in product.flat_nodes()]
         files += [f"{self.folder}/{file}" for other in product.products for file in other.files]
         if product.is_stale(self.folder) and not self.configuration.main.report:
-            files.append(f"{self.folder}/.due/{name.replace('/', '.')}")
+            files.append(self._mark_due(product))
         return files
+
+    def _mark_due(self, product: Product) -> str:
+        """An input newer than the outdated files: what makes Snakemake replace them, whatever it remembers of them."""
+        mark = Path(self.folder, ".due", product.name.replace("/", "."))
+        mark.parent.mkdir(exist_ok=True)
+        mark.touch()
+        times = [path.stat().st_mtime for file in product.files if (path := Path(self.folder, file)).exists()]
+        newer = max([mark.stat().st_mtime, *(time + 1 for time in times)])
+        os.utime(mark, (newer, newer))
+        return str(mark)
 
     def product_arguments(self, name: str) -> str:
         """The command line of a product's job, quoted for the shell."""
