@@ -1,22 +1,6 @@
 # From per-example predictions to scores and statistics.
 
 
-localrules:
-    mark_due,
-
-
-rule mark_due:
-    # A named product that lies there from another configuration: this temporary input makes Snakemake make it again.
-    output:
-        temp(touch("<results>/{experiment}/.due/{product}")),
-    log:
-        "<results>/logs/mark_due/{experiment}.{product}.log",
-    conda:
-        "../envs/analysis.yaml"
-    shell:
-        "echo 'made from another configuration or code' > {log:q}"
-
-
 rule collect_runs:
     input:
         lambda wildcards: PLAN.product_inputs("collected"),

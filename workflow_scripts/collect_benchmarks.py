@@ -7,7 +7,7 @@ from potstill.stage import Stage, run
 def main(stage: Stage) -> None:
     """Write `benchmarks`."""
     from potstill.plan.specs.collect import CollectBenchmarksSpec
-    from potstill.report.collecting import collect_benchmarks
+    from potstill.report.collecting_benchmarks import collect_benchmarks
     from potstill.tables import write_table
 
     spec = CollectBenchmarksSpec.parse(stage.spec)

@@ -11,7 +11,8 @@ import pytest
 from potstill.artefacts import writing
 from potstill.errors import ArtefactError, DataError
 from potstill.plan.specs.collect import CollectedBenchmark, CollectSpec
-from potstill.report.collecting import Examples, baselines, collect, collect_benchmarks, selected
+from potstill.report.collecting import Examples, baselines, collect, selected
+from potstill.report.collecting_benchmarks import collect_benchmarks
 from potstill.tables import read_frame
 
 ROOT = Path(__file__).parents[2]

@@ -212,3 +212,21 @@ def test_a_damaged_shard_stops_the_run(place, targets, tmp_path, capsys):
     assert "label_logits.parquet" in said
     assert "Rebuild it" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_neutral_modules_change_no_byte_of_what_a_run_computes(place, targets, tmp_path, monkeypatch):
+    """Progress, model card and records of versions are left out of code digests: silenced, the run is the same."""
+    request = spec("kd1", calibration="centre", options={"temperature": 4.0, "alpha": 0.7})
+    train(place, tmp_path / "with", request, label_logits=targets["label_logits"])
+    for silenced in (
+        "training.progress.Progress.say",
+        "training.progress.Progress.step",
+        "models.progress.Progress.update",
+    ):
+        monkeypatch.setattr(f"potstill.{silenced}", lambda self, *facts: None)
+    monkeypatch.setattr("potstill.training.card.write_card", lambda *arguments, **facts: None)
+    monkeypatch.setattr("potstill.models.versions.library_versions", dict)
+    train(place, tmp_path / "without", request, label_logits=targets["label_logits"])
+    files = [artefacts.read_manifest(tmp_path / name)["files"] for name in ("with", "without")]
+    apart = {name for name in files[0].keys() | files[1].keys() if files[0].get(name) != files[1].get(name)}
+    assert apart == {"run.json", "student/README.md"}

@@ -176,7 +176,7 @@ def faked(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_every_row_has_a_change_and_every_change_a_row() -> None:
-    assert Counter(change for _, change, _ in table()) == Counter(CHANGES)
+    assert Counter(change for _, change, _ in table()) == Counter(list(CHANGES))
 
 
 @pytest.mark.slow

@@ -142,6 +142,15 @@ def verify(directory: str | os.PathLike[str], names: Iterable[str] | None = None
     return manifest
 
 
+def read_json(directory: Path, name: str) -> dict[str, Any]:
+    """A JSON file of an artefact, checked against its manifest."""
+    verify(directory, [name])
+    try:
+        return json.loads((directory / name).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArtefactError(f"{directory / name}: not JSON ({error})") from None
+
+
 def rebuild_hint(directory: str | os.PathLike[str]) -> str:
     """The commands that make a damaged artefact again."""
     return f"Rebuild it: rm -r {directory} && snakemake --cores all {directory}/{MANIFEST}"

@@ -70,6 +70,8 @@ def record_product(inputs: Mapping[str, Any], files: Iterable[Path]) -> None:
     digests = {Path(os.path.relpath(path, experiment)).as_posix(): sha256_file(path) for path in files}
     content = {"id": inputs["product_id"], "files": digests}
     write_atomically(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    # The mark by which the plan had an outdated product replaced.
+    (experiment / ".due" / record.stem).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

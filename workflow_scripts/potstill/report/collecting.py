@@ -4,7 +4,6 @@ Scores are computed here, not while training: a mended metric never retrains. Fo
 docs/architecture.md.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,25 +11,14 @@ from typing import Any
 
 import pandas as pd
 
-from potstill.artefacts import canonical_json, read_manifest, verify
+from potstill.artefacts import canonical_json, read_json, read_manifest, verify
 from potstill.errors import ArtefactError, DataError
-from potstill.plan.specs.collect import CollectedBenchmark, CollectedRun
+from potstill.plan.specs.collect import CollectedRun
 from potstill.tables import read_frame
 from potstill.tasks.metrics import constant_baselines, primary_metric, score_predictions
 
 # Which of run.json's facts go into the table; a teacher that was used as it comes has no training to tell of.
 RUN_FACTS = ("steps", "tokens_seen", "train_seconds", "parameters", "device")
-BENCHMARK_FACTS = (
-    "parameters",
-    "parameters_without_embeddings",
-    "bytes_on_disk",
-    "latency_ms_p50",
-    "latency_ms_p95",
-    "throughput_examples_per_s",
-    "throughput_tokens_per_s",
-    "peak_memory_mb",
-)
-ENVIRONMENT_FACTS = ("device", "cpu", "threads", "precision")
 HISTORY_KEYS = ("task", "student", "method", "variant", "seed")
 
 
@@ -116,31 +104,6 @@ def baselines(runs: Sequence[CollectedRun], examples: Examples) -> pd.DataFrame:
         for task, kind in kinds.items()
     ]
     return pd.concat(tables, ignore_index=True)[["task", "metric", "baseline", "answer", "score"]]
-
-
-def collect_benchmarks(benchmarks: Sequence[CollectedBenchmark], directories: Sequence[Path]) -> pd.DataFrame:
-    """The scalar figures of each benchmark, with where they were measured."""
-    rows = []
-    for benchmark, directory in zip(benchmarks, directories, strict=True):
-        facts = read_json(directory, "benchmark.json")
-        environment = facts.get("environment", {})
-        rows.append(
-            {
-                **benchmark.as_json(),
-                **{name: facts.get(name) for name in BENCHMARK_FACTS},
-                **{name: environment.get(name) for name in ENVIRONMENT_FACTS},
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def read_json(directory: Path, name: str) -> dict[str, Any]:
-    """A JSON file of an artefact, checked against its manifest."""
-    verify(directory, [name])
-    try:
-        return json.loads((directory / name).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtefactError(f"{directory / name}: not JSON ({error})") from None
 
 
 def _score(

@@ -1,6 +1,7 @@
 """One readable line now and then: where a training is, how it goes, and how long it will take."""
 
 import sys
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
@@ -29,7 +30,8 @@ class Progress:
             return
         self._last = now
         elapsed = max(now - self._start, 1e-9)
-        parts = ", ".join(f"{name} {value:.4f}" for name, value in terms.items())
+        # A term without a unit in this step has no mean.
+        parts = ", ".join(f"{name} {value:.4f}" for name, value in terms.items() if not math.isnan(value))
         self.say(
             f"step {step}/{total}, epoch {epoch:.2f}: loss {loss:.4f} ({parts}), learning rate {rate:.2e}, "
             f"{self._examples / elapsed:.1f} examples/s, {duration(elapsed / step * (total - step))} left"
