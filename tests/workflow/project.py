@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "rules", "config", "workflow_scripts", "envs", "profiles", "docs/captions", "tests/assets/smoke")
 
 
-
 @dataclass(frozen=True)
 class Result:
     """What a call of Snakemake left: exit code and everything it printed."""

@@ -42,7 +42,7 @@ def test_everything_that_was_promised_is_there(generation: Project, experiment: 
     for figure in figures(generation):
         assert (folder / f"figures/{figure}.pdf").read_bytes().startswith(b"%PDF")
         with Image.open(folder / f"figures/{figure}.png") as image:
-            assert min(image.size) > 400
+            assert min(image.size) > 250
     report = (folder / "report.html").read_text()
     assert all(name in report for name in (*TABLES, *figures(generation)))
     assert str(generation.folder) not in report, "the report holds paths of this machine"

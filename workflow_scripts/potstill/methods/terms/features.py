@@ -65,6 +65,7 @@ class Features:
         pairs: Pairs,
         pooling: Pooling,
         distance: Literal["normalised", "plain"],
+        states: Literal["standardised", "raw"],
         setup: Setup,
     ) -> None:
         self._reader = reader
@@ -72,6 +73,10 @@ class Features:
         self._pooling = pooling
         self._pool = setup.pool
         self._distance = normalised if distance == "normalised" else plain
+        self._scales = {
+            above: _scale(reader.states[above]) if states == "standardised" else (torch.tensor(0.0), torch.tensor(1.0))
+            for _, above in pairs
+        }
         widths = [reader.states[above].shape[-1] for _, above in pairs]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(setup.seed, "projections"))
@@ -84,7 +89,8 @@ class Features:
     def attach(self, batch: Batch) -> None:
         """`hidden_<layer>` of the teacher, [B, d] or [B, L, d]."""
         for layer, states in self._reader.for_batch(batch).items():
-            batch.targets[f"hidden_{layer}"] = states
+            mean, deviation = self._scales[layer]
+            batch.targets[f"hidden_{layer}"] = (states - mean) / deviation
 
     def count(self, batch: Batch) -> int:
         """Examples, or tokens, times pairs of layers."""
@@ -103,3 +109,9 @@ class Features:
                 student, teacher = student[real], teacher[real]
             distances.append(self._distance(projection(student), teacher).sum())
         return torch.stack(distances).sum()
+
+
+def _scale(states: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation [d] of stored states [N, d], in float32; a dimension that never changes counts as it is."""
+    deviation, mean = torch.std_mean(states.float(), dim=0, correction=0)
+    return mean, torch.where(deviation > 0, deviation, 1.0)

@@ -31,6 +31,11 @@ class Options(Record):
         "normalised",
         description="normalised: squared distance of unit vectors (Sun 2019); plain: mean squared error (Romero 2015)",
     )
+    states: Literal["standardised", "raw"] = Field(
+        "standardised",
+        description="standardised: each dimension of the teacher's states minus its mean, over its standard deviation "
+        "(of all stored examples); raw: as they are",
+    )
     alpha: float = Field(0.0, ge=0, le=1, description="weight of logit distillation on labels besides; 0: none")
     temperature: float = Field(2.0, gt=0, le=100, description="T of the logit distillation; used when alpha > 0")
 
@@ -58,7 +63,7 @@ def variant(options: Options) -> str:
     """Such as `-`, `w10`, `skip` or `w1_1-4.2-8_T2_a0.5`."""
     parts = [f"w{number(options.weight)}"] if options.weight != 1.0 else []
     parts += [word.replace(":", "-").replace(",", ".") for word in changed(options, "layer_map")]
-    parts += changed(options, "pooling", "distance")
+    parts += changed(options, "pooling", "distance", "states")
     if options.alpha > 0:
         parts += [f"T{number(options.temperature)}", f"a{number(options.alpha)}"]
     return "_".join(parts) or "-"
