@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from potstill import artefacts
+from potstill.digest import path_digest
 from potstill.errors import DataError
 from potstill.plan.specs.source import WheelSource
 from potstill.sources import dataset, model, wheel
-from potstill.sources.digest import path_digest
 from potstill.sources.fetch import load_environment
 from potstill.sources.located import Located, explain_full_disk
 from source_files import MODEL_FILES, model_directory, wheel_of_model

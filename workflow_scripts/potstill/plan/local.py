@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from potstill.digest import path_digest
 from potstill.errors import ConfigError, PotstillError
 from potstill.plan.configuration import Configuration
 from potstill.plan.specs.source import LocalSource
-from potstill.sources.digest import path_digest
 
 
 def locate(source: LocalSource, configuration: Configuration, where: str) -> Path:

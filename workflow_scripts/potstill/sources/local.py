@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from potstill.digest import path_digest
 from potstill.errors import DataError
 from potstill.plan.specs.source import LocalSource
-from potstill.sources.digest import path_digest
 from potstill.sources.located import Located, licence_of_card
 
 

@@ -1,7 +1,7 @@
 """One readable line now and then: where a training is, how it goes, and how long it will take."""
 
-import sys
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TextIO

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from potstill import digest
+from potstill.digest import path_digest
 from potstill.errors import DataError
-from potstill.sources import digest
-from potstill.sources.digest import path_digest
 
 names = st.text("ab./ é", min_size=1, max_size=6).filter(
     lambda name: all(part not in ("", ".", "..") for part in name.split("/"))
