@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from potstill.statistics.effect import cohens_d, hedges_factor, hedges_g, paired_t
 from potstill.statistics.multiplicity import holm
 from potstill.statistics.power import minimum_detectable_difference, power_of_t
@@ -95,3 +97,17 @@ def test_holm_of_the_paper_examples():
 def test_holm_corrects_families_apart_and_leaves_gaps():
     p = pd.Series([0.02, 0.03, np.nan, 0.04])
     assert holm(p, pd.Series(["a", "a", "a", "b"])).tolist() == pytest.approx([0.04, 0.04, np.nan, 0.04], nan_ok=True)
+
+
+@given(st.floats(1, 60), st.floats(0.8, 0.99), st.floats(0, 200))
+def test_power_is_a_number_that_grows_with_the_effect(df, confidence, effect):
+    """scipy's non-central t gives NaN far out on the wrong side, from an effect of about 8 at one degree of freedom."""
+    powers = [power_of_t(effect * factor, df, confidence) for factor in (1, 1.5)]
+    assert all(0 <= power <= 1 for power in powers)
+    assert powers[0] <= powers[1] + 1e-6
+
+
+@given(st.floats(1, 5), st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_detectable_difference_is_found_at_few_degrees_of_freedom(df, confidence):
+    found = minimum_detectable_difference(0.1, df, confidence, 0.8)
+    assert power_of_t(found / 0.1, df, confidence) == pytest.approx(0.8, abs=1e-6)
