@@ -162,6 +162,7 @@ UNKNOWN_NAMES = {
         {"methods.hard": {"method": "kd22"}},
         ["methods.hard.method: 'kd22'", "did you mean 'kd2'?"],
     ),
+    "only-the-baseline": (DEMO, {"methods": {"b0": {}}}, ["methods: found only the baseline 'b0'", "such as kd1"]),
     "baseline": (
         DEMO,
         {"comparison.baseline": "bo"},

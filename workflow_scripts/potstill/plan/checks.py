@@ -115,6 +115,8 @@ def _methods(configuration: Configuration, root: Path) -> Iterator[str]:
     baseline = experiment.comparison.baseline
     if baseline not in experiment.methods:
         yield f"{path}: comparison.baseline: {baseline!r} is not one of the methods{suggestion(baseline, experiment.methods)}"
+    elif len(experiment.methods) == 1:
+        yield f"{path}: methods: found only the baseline {baseline!r}; add one to compare with it, such as kd1: {{}}"
     runs: dict[str, str] = {}
     for label, settings in experiment.methods.items():
         method = methods.load(settings.method)
