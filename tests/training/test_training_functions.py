@@ -8,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from potstill.models.progress import duration
 from potstill.plan.specs.train import TrainingSettings
 from potstill.training.history import History
-from potstill.training.progress import Progress, duration
+from potstill.training.progress import Progress
 from potstill.training.randomness import seed_step
 from potstill.training.sampling import epoch_batches
 from potstill.training.schedule import learning_rate_factor
@@ -82,10 +83,10 @@ def test_progress_lines():
     lines = out.getvalue().splitlines()
     assert len(lines) == 6
     assert lines[0] == (
-        "step 10/40, epoch 0.50: loss 0.7000 (ce 0.6000, kd 0.1000), learning rate 3.00e-05, 16.0 examples/s, 30s left"
+        "step 10/40, epoch 0.50: loss 0.7000 (ce 0.6000, kd 0.1000), learning rate 3.00e-05, 16.0 examples/s, 30 s left"
     )
     assert lines[-2:] == ["step 40: validation loss 0.6931, accuracy 75.0 %", "step 40: validation loss 2.0000"]
-    assert [duration(s) for s in (4.6, 65, 7620)] == ["5s", "1m 05s", "2h 07m"]
+    assert [duration(s) for s in (4.6, 65, 7620)] == ["5 s", "1 min 5 s", "2 h 7 min"]
 
 
 def test_history_table():

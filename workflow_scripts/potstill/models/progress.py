@@ -29,13 +29,12 @@ class Progress:
         self.shown = now
         seconds = max(now - self.started, 1e-9)
         speed = self.done_tokens / seconds
-        rest = (
-            f"took {_duration(seconds)}" if finished else f"{_duration((self.tokens - self.done_tokens) / speed)} left"
-        )
+        rest = f"took {duration(seconds)}" if finished else f"{duration((self.tokens - self.done_tokens) / speed)} left"
         print(f"{self.what}: {self.done_examples}/{self.examples} examples, {speed:,.0f} tokens/s, {rest}", flush=True)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Such as 45 s, 3 min 5 s, 2 h 7 min."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

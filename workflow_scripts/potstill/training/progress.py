@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from potstill.models.progress import duration
+
 
 class Progress:
     """Prints plain lines, which read the same in a terminal and in a log file. Changes no result."""
@@ -45,12 +47,3 @@ class Progress:
     def say(self, line: str) -> None:
         """Print a line at once."""
         print(line, file=self._out, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Such as 45s, 3m 05s, 2h 07m."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
