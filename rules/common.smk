@@ -23,6 +23,9 @@ with explain_errors():
     )
 
 
+# Not `workflow.cores`, which is an error in calls without --cores, such as --unlock or a cluster's --jobs.
+ALL_CORES = workflow.resource_settings.cores or 1
+
 # For the report's template.
 config["overview"] = PLAN.overview()
 

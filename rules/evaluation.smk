@@ -30,7 +30,7 @@ rule benchmark_model:
     conda:
         "../envs/models.yaml"
     # All cores: never beside a training or another measurement. How many threads are measured is part of the spec.
-    threads: workflow.cores
+    threads: ALL_CORES
     params:
         job=lambda wildcards: PLAN.arguments("benchmarks", wildcards.benchmark),
     shell:

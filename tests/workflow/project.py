@@ -48,9 +48,11 @@ class Project:
                 shutil.copy2(origin, target)
         return cls(folder)
 
-    def snakemake(self, *arguments: str, profile: bool = True, timeout: float = 600) -> Result:
+    def snakemake(self, *arguments: str, cores: int | None = 2, profile: bool = True, timeout: float = 600) -> Result:
         """Run Snakemake here with the interpreter of the tests."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nocolor", *arguments]
+        command = [sys.executable, "-m", "snakemake", "--nocolor", *arguments]
+        if cores:
+            command += ["--cores", str(cores)]
         if not profile:
             command += ["--workflow-profile", "none"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}

@@ -155,3 +155,9 @@ def test_a_damaged_artefact_stops_its_reader_with_the_way_to_mend_it(smoke: Proj
     assert f"rm -r results/targets/{shard.name} && snakemake" in result.output
     assert "Traceback" not in result.output
     assert not list((project.folder / "results/runs").glob("*kd1*s2*/manifest.json"))
+
+
+def test_a_lock_left_by_a_kill_is_removed_without_naming_cores(smoke: Project, tmp_path: Path) -> None:
+    project = Project.copy(tmp_path, smoke.folder, results=True)
+    result = project.snakemake("--unlock", "--config", "experiment=smoke", cores=None)
+    assert result.code == 0, result.output
