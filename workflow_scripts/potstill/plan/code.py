@@ -14,7 +14,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]  # workflow_scripts/
 
-# Modules that cannot change what an artefact says. A test makes the same artefact with each of them altered.
+# Modules that cannot change what an artefact says. A test makes the same run with those silenced that run beside a training.
 NEUTRAL = {
     "potstill.artefacts": "names, manifests and checks: moves bytes, never makes them",
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
