@@ -1,25 +1,18 @@
 """Distributions known by their K most probable tokens: K tokens and one bucket for all others.
 
-The teacher's targets hold log-probabilities at T = 1 of its top K tokens and the exact log-sum-exp of its logits at
-each temperature, so p_T of a stored token is exact at every stored T. What remains, the tail, becomes one more outcome
-on both sides ("ghost token"). The divergence of the K+1 outcomes is exact on the K tokens and on the total of the tail,
-is 0 when both are equal, and is never above the divergence over the full vocabulary (data processing inequality).
-Renormalising over the K tokens instead would pull the student towards a distribution without a tail.
+The teacher's targets hold log-probabilities at T = 1 of its top K tokens and, at each temperature, the exact log-sum-exp
+of its logits and the log probability of all other tokens, summed where they are: p_T of a stored token and of the tail
+is exact at every stored T. The tail becomes one more outcome on both sides ("ghost token"). The divergence of the K+1
+outcomes is 0 when both are equal and never above the divergence over the full vocabulary (data processing inequality).
+Renormalising over the K tokens instead would pull the student towards a distribution without a tail; a tail taken as 1
+minus the rest would be rounding noise where it is small, which reverse KL divides by.
 """
 
 import torch
 from torch import Tensor
 
-# 1 - sum of K float32 probabilities is known to about this: a teacher's smaller tail is taken to be this large.
-SMALLEST_TAIL = 1e-7
-
-
-def log1mexp(x: Tensor) -> Tensor:
-    """log(1 - exp(x)) for x < 0, without cancellation at either end. Maechler 2012, eq. 7."""
-    near_zero = x > -0.6931
-    safe_near = torch.where(near_zero, x, -1.0)
-    safe_far = torch.where(near_zero, -1.0, x)
-    return torch.where(near_zero, torch.log(-torch.expm1(safe_near)), torch.log1p(-torch.exp(safe_far)))
+# Stands for log 0, the tail of a teacher that masks all other tokens: reverse KL would be infinite.
+LEAST_LOG_TAIL = -1000.0
 
 
 def at_temperature(log_probs: Tensor, lse: Tensor, temperature: float) -> Tensor:
@@ -36,12 +29,20 @@ def at_temperature(log_probs: Tensor, lse: Tensor, temperature: float) -> Tensor
     return log_probs / temperature - lse.unsqueeze(-1)
 
 
-def teacher_outcomes(log_probs: Tensor, vocabulary: int) -> Tensor:
-    """[N, K] log-probabilities with the tail's as one more column; without it when K is the whole vocabulary."""
+def teacher_outcomes(log_probs: Tensor, tail_logmass: Tensor, vocabulary: int) -> Tensor:
+    """The teacher's log-probabilities at T of its K tokens and of all others together.
+
+    Args:
+        log_probs: [N, K] at T.
+        tail_logmass: [N] log probability of the other tokens at T.
+        vocabulary: V.
+
+    Returns:
+        [N, K + 1], or [N, K] when K = V.
+    """
     if log_probs.shape[-1] == vocabulary:
         return log_probs
-    kept = log_probs.logsumexp(-1, keepdim=True)
-    return torch.cat((log_probs, log1mexp(kept.clamp(max=-SMALLEST_TAIL))), dim=-1)
+    return torch.cat((log_probs, tail_logmass.clamp(min=LEAST_LOG_TAIL).unsqueeze(-1)), dim=-1)
 
 
 def student_outcomes(logits: Tensor, ids: Tensor, temperature: float) -> Tensor:

@@ -14,7 +14,7 @@ from potstill.models.batch import Batch
 from potstill.targets.layout import GENERATIONS, HIDDEN, INDEX, LABEL_LOGITS, TOKENS, layer_name
 from potstill.targets.shards import Shards, open_shards
 
-TOKEN_ARRAYS = ("ids", "logprobs", "lse", "entropy", "tail_logmass", "answer_ids")
+TOKEN_ARRAYS = ("ids", "logprobs", "lse", "tail_logmass", "entropy", "answer_ids")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class TokenLogitTargets:
     def for_batch(self, batch: Batch) -> dict[str, Tensor]:
         """At the batch's N answer positions, in their order.
 
-        `ids` [N, K] int64, `logprobs` [N, K] (log p at T = 1), `lse` [N] at the reader's temperature, `entropy` [N],
-        `tail_logmass` [N], `valid` [N] bool. log p_T(i) = logprobs_i / T - lse. `valid` is False only when positions
+        `ids` [N, K] int64, `logprobs` [N, K] (log p at T = 1), `lse` and `tail_logmass` [N] at the reader's temperature,
+        `entropy` [N], `valid` [N] bool. log p_T(i) = logprobs_i / T - lse. `valid` is False only when positions
         are matched by index and the teacher's answer has fewer tokens; the values there mean nothing.
 
         Raises:
@@ -144,7 +144,7 @@ def read_label_logits(shards: Sequence[Path], *, centre: bool) -> LabelLogitTarg
 def read_token_logits(
     shards: Sequence[Path], temperature: float, *, tokenizer: str | None = None, by_index: bool = False
 ) -> TokenLogitTargets:
-    """The teacher's next-token distributions, with the log-sum-exp of one temperature.
+    """The teacher's next-token distributions, with the log-sum-exp and the tail of one temperature.
 
     Args:
         shards: folders of all shards.
@@ -167,7 +167,8 @@ def read_token_logits(
         )
     parts = [_tensors(path / TOKENS, TOKEN_ARRAYS) for path in found.paths]
     arrays = {name: torch.cat([part[name] for part in parts]) for name in TOKEN_ARRAYS}
-    arrays["lse"] = arrays["lse"][:, temperatures.index(temperature)]
+    for name in ("lse", "tail_logmass"):
+        arrays[name] = arrays[name][:, temperatures.index(temperature)]
     offsets = found.offsets(tables["offset"], [len(part["ids"]) for part in parts])
     return TokenLogitTargets(found, arrays, offsets, np.array(tables["n_tokens"]), by_index)
 

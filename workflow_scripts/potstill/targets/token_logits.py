@@ -7,8 +7,9 @@ log p at T = 1:
     ids            the K tokens with the largest z, descending
     logprobs       their z
     lse            for each stored temperature T: log sum_v exp(z_v / T), over all V (so 0 at T = 1)
+    tail_logmass   for each stored temperature T: log of the probability at T of the V - K tokens that are not stored;
+                   -inf when K = V
     entropy        -sum_v exp(z_v) z_v, over all V, in nats
-    tail_logmass   log of the probability of the V - K tokens that are not stored; -inf when K = V
     answer_ids     the token that was predicted there: what a reader's tokens are compared with
 
 From these log p_T(i) = z_i / T - lse_T is exact for each of the K tokens at each stored T. It is the softmax of x / T,
@@ -42,8 +43,8 @@ class Rows(NamedTuple):
     ids: np.ndarray  # [n, K] int32
     logprobs: np.ndarray  # [n, K] float32
     lse: np.ndarray  # [n, n_T] float32
+    tail_logmass: np.ndarray  # [n, n_T] float32
     entropy: np.ndarray  # [n] float32
-    tail_logmass: np.ndarray  # [n] float32
     answer_ids: np.ndarray  # [n] int32
 
 
@@ -76,12 +77,13 @@ def compress(logits: Tensor, answer_ids: Tensor, target: TokenLogits) -> Rows:
 def _compress(logits: Tensor, target: TokenLogits) -> tuple[Tensor, ...]:
     z = torch.log_softmax(logits.float(), dim=-1)
     logprobs, ids = z.topk(min(target.top_k, z.shape[-1]), dim=-1)
-    lse = [torch.logsumexp(z / temperature, dim=-1) for temperature in target.temperatures]
+    lse = torch.stack([torch.logsumexp(z / temperature, dim=-1) for temperature in target.temperatures], dim=-1)
+    # Summed where it is: 1 - (sum of the head) would lose a small tail to rounding.
+    others = z.scatter(-1, ids, -torch.inf)
+    tails = [torch.logsumexp(others / temperature, dim=-1) for temperature in target.temperatures]
     # z exp(z) at z = -inf, a token that cannot be drawn, is 0.
     entropy = -torch.where(z == -torch.inf, 0.0, z.exp() * z).sum(-1)
-    # Summed where it is: 1 - (sum of the head) would lose a small tail to rounding.
-    tail = z.scatter(-1, ids, -torch.inf).logsumexp(-1)
-    return ids.to(torch.int32), logprobs, torch.stack(lse, dim=-1), entropy, tail
+    return ids.to(torch.int32), logprobs, lse, torch.stack(tails, dim=-1) - lse, entropy
 
 
 def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Rows], target: TokenLogits) -> None:

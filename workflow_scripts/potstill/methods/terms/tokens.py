@@ -8,7 +8,7 @@ from potstill.losses.uld import uld
 from potstill.models.batch import Batch, Encoded, Output
 from potstill.targets.read import TokenLogitTargets
 
-IDS, LOG_PROBS, POSITIONS = "token_ids", "token_log_probs", "token_positions"
+IDS, LOG_PROBS, TAIL, POSITIONS = "token_ids", "token_log_probs", "token_tail", "token_positions"
 
 
 class TokenDivergence:
@@ -28,10 +28,11 @@ class TokenDivergence:
         return bool(item.answer_ids)
 
     def attach(self, batch: Batch) -> None:
-        """`token_ids` [N, K] and the teacher's `token_log_probs` [N, K] at T."""
+        """`token_ids` [N, K], the teacher's `token_log_probs` [N, K] and its `token_tail` [N] at T."""
         stored = self._reader.for_batch(batch)
         batch.targets[IDS] = stored["ids"]
         batch.targets[LOG_PROBS] = at_temperature(stored["logprobs"], stored["lse"], self._temperature)
+        batch.targets[TAIL] = stored["tail_logmass"]
 
     def count(self, batch: Batch) -> int:
         """Answer tokens."""
@@ -40,7 +41,8 @@ class TokenDivergence:
     def sum(self, output: Output, batch: Batch) -> Tensor:
         """In nats, without the factor T^2."""
         assert output.token_logits is not None
-        teacher = teacher_outcomes(batch.targets[LOG_PROBS], output.token_logits.shape[-1])
+        vocabulary = output.token_logits.shape[-1]
+        teacher = teacher_outcomes(batch.targets[LOG_PROBS], batch.targets[TAIL], vocabulary)
         student = student_outcomes(output.token_logits, batch.targets[IDS], self._temperature)
         return divergence(self._kind, teacher, student, self._beta).sum()
 
