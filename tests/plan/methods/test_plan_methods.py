@@ -159,7 +159,8 @@ def test_numbers_in_variants_are_exact(a, b):
     ("name", "options", "task", "same", "student", "teacher", "message"),
     [
         ("b0", {}, QA, False, "encoder", None, "cannot write the answers"),
-        ("kd1", {}, QA, True, "encoder", "decoder", "student is an encoder"),
+        ("kd1", {}, QA, True, "encoder", "decoder", "cannot write the answers .* decoder as student"),
+        ("kd1", {"level": "tokens"}, CLASSIFICATION, True, "encoder", "decoder", "the student is an encoder"),
         ("kd1", {}, QA, False, "decoder", "decoder", "alignment: uld .* or the method kd2"),
         ("kd1", {"level": "tokens"}, CLASSIFICATION, False, "decoder", "decoder", "alignment: uld"),
         ("kd1", {"level": "tokens"}, CLASSIFICATION, True, "decoder", "encoder", "teacher is an encoder"),
@@ -168,6 +169,7 @@ def test_numbers_in_variants_are_exact(a, b):
         ("kd2", {}, QA, True, "encoder", "decoder", "cannot write"),
         ("kd3", {"pooling": "tokens"}, CLASSIFICATION, False, "encoder", "decoder", "pooling: last or mean"),
         ("kd3", {"alpha": 0.5}, QA, True, "decoder", "decoder", "alpha: 0, or the method kd1"),
+        ("kd3", {"alpha": 0.5}, QA, True, "encoder", "decoder", "cannot write"),
     ],
 )
 def test_refusals_say_what_can_serve(name, options, task, same, student, teacher, message):

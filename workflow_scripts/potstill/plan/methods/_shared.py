@@ -9,7 +9,7 @@ from potstill.plan.specs.task import TaskKind
 def cannot_generate(task_kind: TaskKind, student: Architecture) -> str | None:
     """The refusal that every method shares: an encoder has no way to write an answer."""
     if task_kind != "classification" and student == "encoder":
-        return f"an encoder cannot write the answers of a {task_kind} task; choose a decoder as student"
+        return f"an encoder cannot write the answers of a task of kind {task_kind}; choose a decoder as student"
     return None
 
 

@@ -72,9 +72,11 @@ def refusal(
     options: Options, task_kind: TaskKind, same_tokenizer: bool, student: Architecture, teacher: Architecture | None
 ) -> str | None:
     """Why it cannot serve, and what can."""
+    if reason := cannot_generate(task_kind, student):
+        return reason
     at = level(options, task_kind)
     if at == "labels" and task_kind != "classification":
-        return f"level: labels needs classes, and this is a {task_kind} task; use level: tokens, or the method kd2"
+        return f"level: labels needs classes, and this task is of kind {task_kind}; use level: tokens, or the method kd2"
     if at == "tokens" and "encoder" in (student, teacher):
         who = "student" if student == "encoder" else "teacher"
         return f"level: tokens needs next-token distributions, and the {who} is an encoder; use level: labels"
@@ -83,4 +85,4 @@ def refusal(
             "teacher and student have different tokenizers, so their distributions cannot be compared token by token; "
             "use alignment: uld (sorted probabilities), or the method kd2 (the teacher's answers as text)"
         )
-    return cannot_generate(task_kind, student)
+    return None

@@ -39,5 +39,5 @@ def refusal(
 ) -> str | None:
     """Why it cannot serve, and what can."""
     if task_kind != "classification" and teacher == "encoder":
-        return f"an encoder teacher has no answers for a {task_kind} task; choose a decoder as teacher"
+        return f"an encoder teacher has no answers for a task of kind {task_kind}; choose a decoder as teacher"
     return cannot_generate(task_kind, student)

@@ -73,11 +73,13 @@ def refusal(
     options: Options, task_kind: TaskKind, same_tokenizer: bool, student: Architecture, teacher: Architecture | None
 ) -> str | None:
     """Why it cannot serve, and what can."""
+    if reason := cannot_generate(task_kind, student):
+        return reason
     if options.pooling == "tokens" and not same_tokenizer:
         return (
             "pooling: tokens matches hidden states position by position, and teacher and student have different "
             "tokenizers; use pooling: last or mean"
         )
     if options.alpha > 0 and task_kind != "classification":
-        return f"alpha distils label logits, and this is a {task_kind} task; use alpha: 0, or the method kd1"
-    return cannot_generate(task_kind, student)
+        return f"alpha distils label logits, and this task is of kind {task_kind}; use alpha: 0, or the method kd1"
+    return None

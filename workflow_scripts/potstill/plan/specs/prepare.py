@@ -125,7 +125,7 @@ class PrepareSpec(Record):
         }
         for role in dict.fromkeys([*needed[self.kind], *template_fields(self.prompt), *template_fields(self.text)]):
             if not getattr(self.columns, role):
-                raise ValueError(f"columns.{role}: missing; a {self.kind} task with these templates needs it")
+                raise ValueError(f"columns.{role}: missing; a task of kind {self.kind} with these templates needs it")
         for split in ("train", "test"):
             if split not in self.splits:
                 raise ValueError(f"splits.{split}: missing; add a slice such as {next(iter(self.files))}[:500]")
