@@ -19,7 +19,7 @@ with explain_errors():
     PLAN = make_plan(
         Path(workflow.basedir),
         config,
-        dry_run=workflow.output_settings.dryrun or not workflow.is_main_process,
+        probe=workflow.is_main_process and not workflow.output_settings.dryrun,
     )
 
 

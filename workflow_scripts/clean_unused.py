@@ -55,7 +55,7 @@ def find_unused(results: Path, config: dict[str, Any]) -> list[Path]:
     used: set[str] = set()
     for file in sorted((ROOT / "config" / "experiments").glob("*.yaml")):
         try:
-            plan = make_plan(ROOT, config | {"experiment": file.stem}, dry_run=True)
+            plan = make_plan(ROOT, config | {"experiment": file.stem}, probe=False)
         except PotstillError as error:
             if (results / file.stem).exists():
                 raise PotstillError(

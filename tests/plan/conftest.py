@@ -25,6 +25,6 @@ def plan(project):
     def planned(experiment: str, change=None, *, file: str | None = None, **main) -> Plan:
         if change:
             change_file(project / "config" / (file or f"experiments/{experiment}.yaml"), change)
-        return make_plan(project, {"experiment": experiment, "data": str(data_folder()), **main}, dry_run=True)
+        return make_plan(project, {"experiment": experiment, "data": str(data_folder()), **main}, probe=False)
 
     return planned

@@ -411,7 +411,7 @@ COMMAND_LINE = {
 def refusal(root: Path, main: dict) -> str:
     """The message of the ConfigError that planning ends with."""
     with pytest.raises(ConfigError) as caught:
-        make_plan(root, main, dry_run=True)
+        make_plan(root, main, probe=False)
     return str(caught.value)
 
 

@@ -160,7 +160,7 @@ def test_planning_imports_no_heavy_library(project):
 import sys
 from pathlib import Path
 from potstill.plan.plan import make_plan
-plan = make_plan(Path.cwd(), {"experiment": "thesis_full"}, dry_run=True)
+plan = make_plan(Path.cwd(), {"experiment": "thesis_full"}, probe=False)
 assert plan.graph.teacher == "qwen2.5-7b"
 for kind, nodes in plan.graph.nodes.items():
     for name in nodes:
@@ -188,14 +188,18 @@ def answers(monkeypatch):
     def answer(root, spec, record):
         asked.append(spec)
         record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps({"choice": "qwen2.5-3b", "refused": {"qwen2.5-7b": "needs 15 GB, found 8 GB"}}))
+        verdicts = [
+            {"name": "qwen2.5-7b", "refused": "needs 15 GB, found 8 GB"},
+            {"name": "qwen2.5-3b", "refused": None},
+        ]
+        record.write_text(json.dumps({"choice": "qwen2.5-3b", "verdicts": verdicts}))
 
     monkeypatch.setattr(probe, "_probe", answer)
     return asked
 
 
 def real_run(project, **main):
-    return make_plan(project, {"experiment": "thesis_full", **main}, dry_run=False)
+    return make_plan(project, {"experiment": "thesis_full", **main}, probe=True)
 
 
 def test_a_real_run_asks_once_and_everybody_follows(plan, project, answers):
@@ -210,11 +214,34 @@ def test_a_real_run_asks_once_and_everybody_follows(plan, project, answers):
     assert [candidate.name for candidate in ProbeSpec.parse(answers[0]).candidates] == ["qwen2.5-7b", "qwen2.5-3b"]
 
 
+@pytest.mark.slow
+def test_the_real_probe_falls_back_and_the_report_says_why(project, monkeypatch):
+    """The Hub's candidate cannot be fetched offline; the local one can."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(project / "empty-cache"))
+    text = "extends: smoke\ntitle: Two teachers\nteacher: {model: [qwen2.5-7b, tiny-decoder]}\n"
+    (project / "config/experiments/fallback.yaml").write_text(text, encoding="utf-8")
+    made = make_plan(project, {"experiment": "fallback"}, probe=True)
+    assert made.graph.teacher == "tiny-decoder"
+    assert "- teacher: tiny-decoder" in made.overview()
+    assert "- teacher not used: qwen2.5-7b: cannot be fetched" in made.overview()
+    assert "teacher not used: tiny" not in made.overview()
+
+
 def test_another_question_is_asked_again(plan, project, answers):
     real_run(project)
     plan("thesis_full", {"teacher.precision": "fp16"})
     real_run(project)
     assert [spec["precision"] for spec in answers] == ["bf16", "fp16"]
+
+
+def test_a_teacher_that_is_named_is_not_probed_for(project, answers):
+    made = real_run(project, teacher="qwen2.5-3b")
+    assert made.graph.teacher == "qwen2.5-3b"
+    assert "named for this call" in made.overview()
+    assert answers == []
+    with pytest.raises(ConfigError, match=r"teacher=qwen2.5-3: not a teacher.model of .*did you mean 'qwen2.5-3b'"):
+        real_run(project, teacher="qwen2.5-3")
 
 
 def test_one_teacher_needs_no_probe(plan, answers):
@@ -223,7 +250,10 @@ def test_one_teacher_needs_no_probe(plan, answers):
     assert not Path("results/probes").exists()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"choice": "gpt"}', "{}"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"choice": "gpt"}', "{}", '{"choice": "qwen2.5-3b"}', '{"choice": "qwen2.5-3b", "verdicts": [1]}'],
+)
 def test_a_damaged_record_is_not_believed(project, answers, content):
     real_run(project)
     record = next(Path("results/probes").iterdir())

@@ -112,6 +112,13 @@ def test_extending(tmp_path):
     assert [file.stem for file in files] == ["c", "b", "a"]
 
 
+def test_changes_of_one_name_keep_the_others_of_a_list():
+    assert merge({"tasks": ["a", "b"]}, {"tasks": {"b": {"x": 1}}}) == {"tasks": {"a": {}, "b": {"x": 1}}}
+    assert merge({"tasks": ["a", "b"]}, {"tasks": {"a": None}}) == {"tasks": {"b": {}}}
+    assert merge({"tasks": {"a": {}}}, {"tasks": ["b"]}) == {"tasks": ["b"]}
+    assert merge({"seeds": [1]}, {"seeds": {"a": 1}}) == {"seeds": {"a": 1}}
+
+
 def test_null_stays_where_nothing_is_inherited():
     assert merge({"a": {}}, {"a": {"lora": None}, "b": None}) == {"a": {"lora": None}, "b": None}
 

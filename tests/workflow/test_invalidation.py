@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, "workflow_scripts")
 from potstill.plan.plan import make_plan
 from potstill.plan.read import read_yaml
-plan = make_plan(Path.cwd(), read_yaml(Path("config/config.yaml")) | {"experiment": sys.argv[1]}, dry_run=True)
+plan = make_plan(Path.cwd(), read_yaml(Path("config/config.yaml")) | {"experiment": sys.argv[1]}, probe=False)
 for kind in plan.graph.nodes:
     for marker in plan.markers(kind):
         Path(marker).parent.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,9 @@ def _names(configuration: Configuration, root: Path) -> Iterator[str]:
             yield f"{path}: teacher.model: {name} is named twice; remove one"
     if not candidates(configuration):
         yield f"{path}: teacher.model: the list is empty; name a model of config/models.yaml"
+    named = configuration.main.teacher
+    if named is not None and named not in candidates(configuration):
+        yield f"--config teacher={named}: not a teacher.model of {path}{suggestion(named, candidates(configuration))}"
     for student in experiment.students:
         if student not in catalogue.models:
             yield f"{path}: students.{student}: not in config/models.yaml{suggestion(student, catalogue.models)}"

@@ -127,6 +127,11 @@ class MainConfig(Record):
     experiment: str = Field("demo", description="which file of config/experiments", pattern=r"^[A-Za-z0-9][\w-]*$")
     results: str = Field("results", description="folder of all results; several checkouts may share one")
     data: str = Field("data", description="folder that relative `path:` sources are read from")
+    teacher: str | None = Field(
+        None,
+        description="which of an experiment's several teachers is used, without a probe: for data steps offline, or "
+        "where this machine is not the one that computes",
+    )
     code: Literal["current", "keep"] = Field(
         "current", description="keep: use finished artefacts of the same spec whatever version of the code made them"
     )

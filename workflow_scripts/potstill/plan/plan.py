@@ -112,7 +112,8 @@ class Plan:
             if "/" not in other.name:
                 inputs[other.name] = f"{self.folder}/{other.output}"
         if name == "report":  # its job plans again, from the same configuration
-            inputs["config"] = {k: v for k, v in self.configuration.main.as_json().items() if k != "report"}
+            main = self.configuration.main.model_dump(mode="json", exclude={"report"}, exclude_none=True)
+            inputs["config"] = main
         return _arguments(product.spec, inputs, f"{self.folder}/{product.output}", self.results)
 
     def overview(self) -> str:
@@ -123,10 +124,11 @@ class Plan:
         lines += [
             f"- teacher: {self.graph.teacher} ({'fitted to each task' if experiment.teacher.fit else 'as it comes'})"
         ]
-        if "refused" in self.teacher_choice:
-            lines += [
-                f"- teacher not used: {name}: {reason}" for name, reason in self.teacher_choice["refused"].items()
-            ]
+        if self.configuration.main.teacher:
+            lines += ["- the teacher was named for this call (--config teacher), not probed for"]
+        for verdict in self.teacher_choice.get("verdicts", ()):
+            if verdict["refused"]:
+                lines += [f"- teacher not used: {verdict['name']}: {verdict['refused']}"]
         lines += [f"- students: {students}", f"- tasks: {', '.join(experiment.tasks)}", f"- seeds: {seeds}"]
         kept = sum(run.node.is_of_other_code for run in self.graph.runs)
         if kept:
@@ -144,20 +146,21 @@ class Plan:
         return self.configuration.main.report or not product.is_made(self.folder)
 
 
-def make_plan(root: Path, main: Mapping[str, Any], *, dry_run: bool) -> Plan:
+def make_plan(root: Path, main: Mapping[str, Any], *, probe: bool) -> Plan:
     """Read and check the configuration and plan it.
 
     Args:
         root: folder of the Snakefile.
         main: Snakemake's `config`: config.yaml with `--config` merged over it.
-        dry_run: nothing will be made, so a teacher that is not chosen yet is not probed for.
+        probe: whether a teacher that is not chosen yet is probed for; a call that makes nothing that needs the teacher
+            plans with the first candidate instead.
 
     Raises:
-        ConfigError: something in the configuration is wrong.
+        ConfigError: something in the configuration is wrong, or no teacher can be used.
     """
     configuration = load_configuration(root / "config", main)
     check(configuration, root)
-    choice = choose_teacher(configuration, root, dry_run=dry_run)
+    choice = choose_teacher(configuration, root, probe=probe)
     return Plan(root, configuration, build_graph(configuration, choice["choice"]), choice)
 
 

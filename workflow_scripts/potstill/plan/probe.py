@@ -21,33 +21,34 @@ def candidates(configuration: Configuration) -> tuple[str, ...]:
     return (model,) if isinstance(model, str) else model
 
 
-def choose_teacher(configuration: Configuration, root: Path, *, dry_run: bool) -> Mapping[str, Any]:
-    """The teacher to plan with, as `{"choice": name, ...}` with the probe's reasons where there was a choice.
+def choose_teacher(configuration: Configuration, root: Path, *, probe: bool) -> Mapping[str, Any]:
+    """The teacher to plan with: `choice`, its name, and where it was probed for `verdicts` (name, refused: why or None).
 
-    The answer is recorded in `results/probes/` on the first real run and holds from then on: jobs never decide, so the
-    same teacher serves all of them. A dry run without a record plans with the first candidate and says so.
+    `--config teacher=NAME` decides without a probe. Otherwise the answer is recorded in `results/probes/` on the first
+    real run and holds from then on: jobs never decide, so the same teacher serves all of them. Without a record, and
+    with `probe` False, the first candidate is planned with, and a line says so.
 
     Raises:
         ConfigError: no candidate can be used; the probe's message says why.
     """
     names = candidates(configuration)
-    if len(names) == 1:
-        return {"choice": names[0]}
+    if len(names) == 1 or configuration.main.teacher is not None:
+        return {"choice": configuration.main.teacher or names[0]}
     spec = {
         "candidates": [{"name": name, **_source(configuration, name)} for name in names],
         "precision": configuration.experiment.teacher.precision,
     }
     record = Path(configuration.main.results, "probes", f"{slug(*names)}-{digest(spec)[:10]}.json")
     if not record.exists():
-        if dry_run:
+        if not probe:
             print(f"teacher not probed yet: planned with {names[0]}, the first of {', '.join(names)}", file=sys.stderr)
             return {"choice": names[0]}
         _probe(root, spec, record)
     try:
         answer: Mapping[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        if answer["choice"] in names:
+        if answer["choice"] in names and all({"name", "refused"} <= verdict.keys() for verdict in answer["verdicts"]):
             return answer
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         pass
     raise ConfigError(f"{record}: no record of which teacher is used; remove it, and the next run decides again")
 
@@ -69,4 +70,8 @@ def _probe(root: Path, spec: Mapping[str, Any], record: Path) -> None:
     command = [sys.executable, str(script), "--spec", canonical_json(spec), "--output", str(record)]
     result = subprocess.run(command, stdout=sys.stderr, check=False)
     if result.returncode:
-        raise ConfigError("no teacher can be used (the reasons are above)")
+        named = f"--config teacher={spec['candidates'][0]['name']}"
+        raise ConfigError(
+            f"no teacher can be used (the reasons are above); to plan with one all the same, say {named}: for data steps "
+            "alone, or where another machine computes"
+        )

@@ -89,7 +89,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_extending(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, Any], tuple[Path, ...]]:
     """A YAML file merged over the one that its `extends:` names (same folder), and the files read for it.
 
-    Mappings are merged deeply, all else is replaced; a key set to null in the extending file removes the inherited one.
+    As `merge`: a key set to null in the extending file removes the inherited one.
     """
     if path in seen:
         raise ConfigError(f"{path}: extends itself: {' -> '.join(p.stem for p in (*seen, path))}")
@@ -107,13 +107,20 @@ def read_extending(path: Path, seen: tuple[Path, ...] = ()) -> tuple[dict[str, A
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` merged into `base`: mappings deeply, everything else replaced, None removes what is there."""
+    """`over` merged into `base`: mappings deeply, everything else replaced, None removes what is there.
+
+    A list of names in `base` is the short form of a mapping without changes: `{b: {...}}` over `[a, b]` changes b and
+    keeps a.
+    """
     result = dict(base)
     for key, value in over.items():
+        below = result.get(key)
+        if isinstance(value, Mapping) and isinstance(below, list) and all(isinstance(name, str) for name in below):
+            below = {name: {} for name in below}
         if value is None and key in result:
             del result[key]
-        elif isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
-            result[key] = merge(result[key], value)
+        elif isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = merge(below, value)
         else:
             result[key] = value
     return result

@@ -23,8 +23,8 @@ _FILES: tuple[tuple[str, type[Record], str], ...] = (
     (
         "config/experiments/NAME.yaml",
         Experiment,
-        "One file is one experiment. `extends: OTHER` starts from another one: mappings are merged deeply, everything "
-        "else is replaced, `null` removes a key.",
+        "One file is one experiment. `extends: OTHER` starts from another one: mappings are merged deeply (a list of "
+        "names is one without changes), everything else is replaced, `null` removes a key.",
     ),
     ("config/models.yaml", ModelEntry, "One entry a model, by its name."),
     ("config/datasets.yaml", DatasetEntry, "One entry a data set, by its name."),

@@ -76,7 +76,9 @@ def refusal(
         return reason
     at = level(options, task_kind)
     if at == "labels" and task_kind != "classification":
-        return f"level: labels needs classes, and this task is of kind {task_kind}; use level: tokens, or the method kd2"
+        return (
+            f"level: labels needs classes, and this task is of kind {task_kind}; use level: tokens, or the method kd2"
+        )
     if at == "tokens" and "encoder" in (student, teacher):
         who = "student" if student == "encoder" else "teacher"
         return f"level: tokens needs next-token distributions, and the {who} is an encoder; use level: labels"
