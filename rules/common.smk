@@ -30,6 +30,11 @@ ALL_CORES = workflow.resource_settings.cores or 1
 config["overview"] = PLAN.overview()
 
 
+# Snakemake's own account of failed jobs is long: their messages once more, last.
+onerror:
+    print(PLAN.failures(), file=sys.stderr)
+
+
 pathvars:
     results=PLAN.results,
 

@@ -161,3 +161,14 @@ def test_a_lock_left_by_a_kill_is_removed_without_naming_cores(smoke: Project, t
     project = Project.copy(tmp_path, smoke.folder, results=True)
     result = project.snakemake("--unlock", "--config", "experiment=smoke", cores=None)
     assert result.code == 0, result.output
+
+
+def test_a_mistake_in_the_data_is_the_last_thing_said_and_nothing_is_left(tmp_path: Path) -> None:
+    project = Project.copy(tmp_path)
+    project.replace("tests/assets/smoke/reviews.jsonl", '"label": 1', '"label": 7')
+    result = project.snakemake("all", "--config", "experiment=smoke")
+    assert result.code != 0
+    last = result.output.partition("Exiting because a job execution failed")[2]
+    assert re.search(r"failed: prepare_task smoke-reviews.*\n    error: .*reviews.jsonl, line \d+: the label '7'", last)
+    assert "Traceback" not in result.output
+    assert not list((project.folder / "results/examples").glob("*"))

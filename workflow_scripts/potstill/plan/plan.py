@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from potstill.artefacts import canonical_json, write_atomically
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
+from potstill.plan.failures import describe, failures
 from potstill.plan.graph import Graph, build_graph
 from potstill.plan.nodes import Node, digest, pending
 from potstill.plan.probe import choose_teacher
@@ -23,6 +25,7 @@ class Plan:
     def __init__(
         self, root: Path, configuration: Configuration, graph: Graph, teacher_choice: Mapping[str, Any]
     ) -> None:
+        self.started = time.time()
         self.root = root
         self.configuration = configuration
         self.graph = graph
@@ -135,6 +138,10 @@ class Plan:
             count = f"{kept} of {len(self.graph.runs)} runs"
             lines += [f"- {count} were made by other versions of the code (code=keep); runs.csv marks them"]
         return "\n".join(lines) + "\n"
+
+    def failures(self) -> str:
+        """What the jobs of this call failed with, for a terminal."""
+        return describe(failures(Path(self.results, "logs"), self.started))
 
     def caption(self, name: str) -> str:
         """The caption of a table or figure for the report; empty while anything else is planned."""

@@ -182,7 +182,8 @@ def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec,
             "method": run.method,
             "variant": run.variant,
             "options": options,
-            "temperature": options.get("temperature"),
+            # kd3 without logits has a temperature that does nothing.
+            "temperature": options.get("temperature") if options.get("alpha") else None,
             "alpha": options.get("alpha"),
             "seed": run.seed,
         }

@@ -212,7 +212,7 @@ def read_hidden_states(
         raise ArtefactError(f"{found.paths[0]}: no layers {missing}, only {available}. Add them to hidden_layers.")
     names = [layer_name(layer) for layer in layers]
     parts = [_tensors(path / HIDDEN, names) for path in found.paths]
-    states = {layer: torch.cat([part[layer_name(layer)].float() for part in parts]) for layer in layers}
+    states = {layer: torch.cat([part[layer_name(layer)] for part in parts]) for layer in layers}
     offsets = found.offsets(tables["offset"], [len(part[names[0]]) for part in parts])
     return HiddenStateTargets(found, states, offsets, np.array(tables["n_tokens"]), pooled)
 
