@@ -17,7 +17,7 @@ COLUMNS = [
 
 
 def build(folders: Mapping[str, Path], digits: int) -> Table:
-    """The selected variants on the primary metric: per task the teacher, the constant answers, then the students."""
+    """The selected variants: per task and metric the teacher, the constant answers, then the students."""
     summary = read_frame(folders["comparison"] / "summary.parquet")
     contrasts = read_frame(folders["comparison"] / "contrasts.parquet")
     runs = read_frame(folders["collected"] / "runs.parquet")
@@ -25,10 +25,10 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     costs = runs.groupby(KEYS).agg(
         parameters=("parameters", "mean"), train_seconds=("train_seconds", "mean"), kept=("kept", "any")
     )
-    chosen = summary[summary.selected & summary.primary].merge(costs, left_on=KEYS, right_index=True)
+    chosen = summary[summary.selected].merge(costs, left_on=KEYS, right_index=True)
     parts = []
-    for task, part in chosen.groupby("task", sort=False):
-        here = constants[(constants.task == task) & (constants.metric == part.metric.iloc[0])]
+    for (task, metric), part in chosen.groupby(["task", "metric"], sort=False):
+        here = constants[(constants.task == task) & (constants.metric == metric)]
         parts += [
             part[part.role == "teacher"],
             _constant_rows(here, part.n_examples.iloc[0]),
