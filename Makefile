@@ -30,8 +30,8 @@ format: $(VENV)/development ## format the code
 docs: $(VENV)/runtime ## write config/README.md and config/schema.json from the schema
 	$(BIN)/python workflow_scripts/write_config_reference.py
 
-clean-unused: $(VENV)/runtime ## list artefacts that no experiment refers to; FORCE=1 removes them
-	$(BIN)/python workflow_scripts/clean_unused.py $(if $(FORCE),--remove) $(if $(CODE),--code $(CODE))
+clean-unused: $(VENV)/runtime ## list artefacts that no experiment refers to; FORCE=1 removes them; CONFIG="data=FOLDER ..."
+	$(BIN)/python workflow_scripts/clean_unused.py $(if $(FORCE),--remove) --config $(CONFIG)
 
 lock: ## freeze the versions of everything in envs/*.in into envs/*.txt
 	rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock

@@ -1,0 +1,50 @@
+"""Which artefacts no experiment refers to any more."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from potstill.errors import ConfigError, PotstillError
+from potstill.plan.configuration import RESERVED, load_configuration
+from potstill.plan.plan import make_plan
+from potstill.plan.probe import candidates
+
+KINDS = tuple(kind for kind in RESERVED if kind not in ("probes", "logs"))
+
+
+def unused(root: Path, main: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
+    """The artefacts, and leftovers of killed jobs, that no experiment of `root` needs with today's configuration and code.
+
+    An experiment with several possible teachers needs what belongs to each of them.
+
+    Args:
+        root: folder of the Snakefile.
+        main: config.yaml with what the call changes, as for `snakemake --config`.
+
+    Returns:
+        their folders, and the experiments that cannot be planned but have no results either.
+
+    Raises:
+        PotstillError: an experiment with results cannot be planned, so what it uses is unknown.
+    """
+    results = Path(main.get("results", "results"))
+    used: set[str] = set()
+    left_out = []
+    for experiment in sorted(path.stem for path in (root / "config" / "experiments").glob("*.yaml")):
+        try:
+            used |= _used(root, {**main, "experiment": experiment})
+        except PotstillError as error:
+            if (results / experiment).exists():
+                raise ConfigError(
+                    f"{experiment} has results but cannot be planned, so nothing is sure:\n{error}"
+                ) from None
+            left_out.append(experiment)
+    # Path.glob finds hidden folders, too: what killed jobs left.
+    found = [path for kind in KINDS for path in sorted((results / kind).glob("*")) if path.is_dir()]
+    return [path for path in found if f"{path.parent.name}/{path.name}" not in used], left_out
+
+
+def _used(root: Path, main: Mapping[str, Any]) -> set[str]:
+    teachers = candidates(load_configuration(root / "config", main))
+    graphs = [make_plan(root, {**main, "teacher": teacher}, probe=False).graph for teacher in teachers]
+    return {f"{kind}/{name}" for graph in graphs for kind, nodes in graph.nodes.items() for name in nodes}
