@@ -1,5 +1,7 @@
 """Summary and contrasts of a made-up experiment."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -128,3 +130,21 @@ def test_runs_on_other_examples_are_refused(scores):
     spoilt = scores[~((scores.example_id == first) & (scores.method == "kd3"))]
     with pytest.raises(DataError, match=f"different test sets.*{first}"):
         matrices(spoilt)
+
+
+def test_scores_without_any_variance_have_no_interval_and_say_so(cells, runs):
+    """Every student wrong everywhere: the difference is 0, but how sure that is cannot be estimated."""
+    flat = {
+        key: dataclasses.replace(cell, scores=np.zeros_like(cell.scores)) if key[1] == "student" else cell
+        for key, cell in cells.items()
+    }
+    table = contrast(flat, runs, **SETTINGS)
+    assert (table.difference == 0).all()
+    assert table[["ci_low", "ci_high", "mde"]].isna().all(axis=None)
+    assert table.note.str.contains("nothing to estimate an interval from").all()
+    summary = summarise(flat, runs, 0.95)
+    students = summary[summary.role == "student"]
+    assert (students.retention == 0).all()
+    assert students[["retention_ci_low", "retention_ci_high"]].isna().all(axis=None)
+    # Right or wrong answers keep Wilson's interval: n examples, none right.
+    assert (students.ci_high > 0).all()

@@ -16,7 +16,7 @@ from potstill.statistics.intervals import interval_of_score, retention
 from potstill.statistics.multiplicity import holm
 from potstill.statistics.power import minimum_detectable_difference
 from potstill.statistics.tidy import ScoreMatrix, require_same_examples, score_matrix
-from potstill.statistics.variance_components import estimate_difference
+from potstill.statistics.variance_components import Estimate, estimate_difference
 
 CELL = ["task", "role", "student", "method", "variant"]
 FEW_CLUSTERS = 30
@@ -154,7 +154,7 @@ def _contrast(method: ScoreMatrix, baseline: ScoreMatrix, confidence: float, pow
         "disagreement": disagreement(method.scores, baseline.scores),
         "confidence": confidence,
         "power": power,
-        "note": "; ".join(_notes(method, baseline, estimate.value, mde, power)),
+        "note": "; ".join(_notes(method, baseline, estimate, mde, power)),
     }
 
 
@@ -181,8 +181,10 @@ def _shared_seeds(method: ScoreMatrix, baseline: ScoreMatrix) -> tuple[np.ndarra
     return a, b
 
 
-def _notes(method: ScoreMatrix, baseline: ScoreMatrix, difference: float, mde: float, power: float) -> Iterable[str]:
+def _notes(method: ScoreMatrix, baseline: ScoreMatrix, estimate: Estimate, mde: float, power: float) -> Iterable[str]:
     """What this design cannot say."""
+    if estimate.variance == 0:
+        yield "the same difference on every example: nothing to estimate an interval from"
     if min(len(method.seeds), len(baseline.seeds)) == 1:
         yield "one seed: the interval covers other test examples, not other training runs"
     if set(method.seeds) != set(baseline.seeds):
@@ -191,5 +193,5 @@ def _notes(method: ScoreMatrix, baseline: ScoreMatrix, difference: float, mde: f
         yield f"only {method.n_clusters} independent clusters of examples: the interval is rough"
     if method.n_clusters == 1:
         yield "all examples share one cluster: they are treated as independent"
-    if abs(difference) < mde:
+    if abs(estimate.value) < mde:
         yield f"below the {100 * mde:.1f} points that this design finds with {100 * power:.0f} % probability"

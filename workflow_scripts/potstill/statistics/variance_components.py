@@ -41,7 +41,9 @@ class Estimate:
         return float(np.sqrt(self.variance))
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Two-sided t interval of the mean."""
+        """Two-sided t interval of the mean; NaN without any variance, which is no reason to be certain."""
+        if self.variance == 0:
+            return float("nan"), float("nan")
         half = float(stats.t.ppf((1 + confidence) / 2, self.df)) * self.se
         return self.value - half, self.value + half
 
