@@ -3,8 +3,6 @@
 import hashlib
 import importlib.util
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +26,7 @@ from potstill.errors import DataError
 from potstill.models.device import DTYPES
 from potstill.models.directory import check_artefact, check_model_directory, model_directory
 from potstill.models.layers import chosen_layers, keep_layers, resized_config
-from potstill.models.randomness import derived_seed
+from potstill.models.randomness import seeded
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import Derivation, ModelView, Precision
 from potstill.plan.specs.task import TaskView
@@ -108,7 +106,7 @@ def load_task_model(
     keep = chosen_layers(derive, config.num_hidden_layers)
     if derive.random:
         config = resized_config(config, derive)
-    with _seeded(seed):
+    with seeded(seed, "initial weights"):
         if derive.random:
             model = _auto_class(view).from_config(
                 config, dtype=DTYPES[precision], trust_remote_code=view.trust_remote_code
@@ -190,14 +188,6 @@ def _check_sizes(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, tas
 
 def _auto_class(view: ModelView) -> Any:
     return AutoModelForSequenceClassification if view.architecture == "encoder" else AutoModelForCausalLM
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Draw new weights from `seed` alone, on the CPU, and leave the process's random state as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(seed, "initial weights"))
-        yield
 
 
 def _first_line(error: BaseException) -> str:

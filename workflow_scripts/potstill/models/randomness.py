@@ -1,6 +1,8 @@
 """Seeds as a function of what they are for, never of what was drawn before."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -14,3 +16,11 @@ def derived_seed(*parts: int | str) -> int:
 def generator(*parts: int | str) -> torch.Generator:
     """A CPU generator seeded by `derived_seed(*parts)`."""
     return torch.Generator().manual_seed(derived_seed(*parts))
+
+
+@contextmanager
+def seeded(*parts: int | str) -> Iterator[None]:
+    """Draw what the block makes (weights, on the CPU) from `derived_seed(*parts)`; torch's own state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(*parts))
+        yield

@@ -5,18 +5,20 @@ from torch.optim import AdamW
 
 from potstill.errors import ConfigError
 from potstill.models.adapters import add_lora
+from potstill.models.randomness import seeded
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.train import TrainingSettings
 
 
-def prepare_model(model: TaskModel, settings: TrainingSettings) -> None:
-    """Decide which weights are trained, in place: all, adapters only, or all but the embeddings.
+def prepare_model(model: TaskModel, settings: TrainingSettings, seed: int) -> None:
+    """Decide which weights are trained, in place: all, adapters (drawn from the seed) only, or all but the embeddings.
 
     Raises:
         ConfigError: an 8-bit model without adapters, or adapters that fit nowhere.
     """
     if settings.lora is not None:
-        add_lora(model, settings.lora)
+        with seeded(seed, "adapters"):
+            add_lora(model, settings.lora)
     elif getattr(model.model, "is_quantized", False):
         raise ConfigError("a model loaded in 8 bit can only be trained through adapters: set training.lora")
     if settings.freeze_embeddings:

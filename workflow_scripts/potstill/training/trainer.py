@@ -94,7 +94,7 @@ class Trainer:
         self.total_steps = max(1, round(self.settings.epochs * self.steps_per_epoch))
         self.state = State()
         self.history = History(list(self.method.weights))
-        prepare_model(self.model, self.settings)
+        prepare_model(self.model, self.settings, self.seed)
         self.trained = nn.ModuleDict({"model": self.model})
         if self.method.modules is not None:
             self.trained["method"] = self.method.modules.to(self.device)

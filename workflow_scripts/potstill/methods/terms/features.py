@@ -10,7 +10,7 @@ from potstill.errors import ConfigError
 from potstill.losses.feature import normalised, plain
 from potstill.methods.interface import Setup
 from potstill.models.batch import Batch, Encoded, Output
-from potstill.models.randomness import derived_seed
+from potstill.models.randomness import seeded
 from potstill.plan.specs.targets import Pooling
 from potstill.targets.read import HiddenStateTargets
 
@@ -78,8 +78,7 @@ class Features:
             for _, above in pairs
         }
         widths = [reader.states[above].shape[-1] for _, above in pairs]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derived_seed(setup.seed, "projections"))
+        with seeded(setup.seed, "projections"):
             self.projections = nn.ModuleList(nn.Linear(setup.hidden_size, width) for width in widths)
 
     def uses(self, item: Encoded) -> bool:
