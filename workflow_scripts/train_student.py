@@ -7,11 +7,14 @@ from potstill.stage import Stage, run
 
 # Tokens in a batch of predictions: how fast they come, not what they are.
 TOKEN_BUDGET = 2048
+# Between two checkpoints; the environment variable POTSTILL_CHECKPOINT_SECONDS says otherwise.
+CHECKPOINT_SECONDS = 300
 
 
 def main(stage: Stage) -> None:
     """Write a run: the student, its history, its predictions, and the facts about it."""
     import json
+    import os
     import time
 
     import pandas as pd
@@ -27,6 +30,7 @@ def main(stage: Stage) -> None:
     from potstill.plan.specs.train import TrainSpec
     from potstill.tables import read_frame, write_table
     from potstill.training.card import write_card
+    from potstill.training.checkpoint import Checkpoints
     from potstill.training.progress import Progress
     from potstill.training.randomness import make_deterministic
     from potstill.training.trainer import Trainer
@@ -87,7 +91,14 @@ def main(stage: Stage) -> None:
         f"{stage.output.name}: {len(trainer.examples)} examples, {trainer.total_steps} steps, "
         f"{trainable:,} trainable parameters, {device}, {precision}"
     )
-    outcome = trainer.run()
+    checkpoints = Checkpoints(
+        stage.output.with_name(f".{stage.output.name}.checkpoints"),
+        float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS)),
+        progress.say,
+    )
+    checkpoints.restore(trainer)
+    with checkpoints.watching():
+        outcome = trainer.run(checkpoints)
 
     teacher = artefacts.read_manifest(next(iter(shards.values()))[0])["teacher"] if shards else None
     provenance = {key: base.get(key) for key in ("origin", "licence")}
@@ -121,6 +132,7 @@ def main(stage: Stage) -> None:
         (folder / "run.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shown = {key.replace("_", " "): facts[key] for key in ("parameters", "steps", "examples_seen", "precision")}
         write_card(folder / "student", spec, name=stage.output.name, teacher=teacher, base=base, facts=shown)
+    checkpoints.clear()
     progress.say(f"{stage.output.name}: trained {outcome.steps} steps, validation and test predicted, saved")
 
 

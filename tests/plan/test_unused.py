@@ -72,6 +72,17 @@ def test_leftovers_of_killed_jobs_are_found_and_products_and_records_are_not(her
     assert names(unused(here, {})[0]) == {".sst2.b0.x7.tmp"}
 
 
+def test_checkpoints_are_used_while_their_run_is_needed_and_not_finished(here):
+    plan = make_plan(here, {"experiment": "smoke"}, probe=False)
+    run = plan.graph.runs[0].node
+    kept = Path(f"results/runs/.{run.id}.checkpoints")
+    kept.mkdir(parents=True)
+    Path("results/runs/.other-run.checkpoints").mkdir()
+    assert names(unused(here, {})[0]) == {".other-run.checkpoints"}
+    finish(plan)
+    assert names(unused(here, {})[0]) == {".other-run.checkpoints", kept.name}
+
+
 def test_an_experiment_with_results_that_cannot_be_planned_stops_everything(here):
     (here / "config/experiments/broken.yaml").write_text("title: Broken\n")
     assert unused(here, {})[1] == ["broken"]

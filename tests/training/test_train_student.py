@@ -1,9 +1,13 @@
 """The stage: a command line in, a complete run out; and what a user's mistakes look like."""
 
 import json
+import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -90,6 +94,19 @@ def call(place, output, spec, **inputs):
     return subprocess.run([*command, "--threads", "1"], capture_output=True, text=True, check=False)
 
 
+def start(place, output, spec, **inputs):
+    """The stage at work, with a checkpoint at every step."""
+    paths = json.dumps(roles(place, **inputs))
+    command = [sys.executable, STAGE, "--spec", json.dumps(spec), "--inputs", paths, "--output", output]
+    environment = os.environ | {"POTSTILL_CHECKPOINT_SECONDS": "0"}
+    return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def newest(kept):
+    """The step of the newest checkpoint; 0 without any."""
+    return max((int(path.name[5:]) for path in kept.glob("step-*") if artefacts.is_finished(path)), default=0)
+
+
 def train(place, output, spec, **inputs):
     """The stage in this process, which has its imports behind it."""
     with explain_errors():
@@ -148,6 +165,33 @@ def test_a_run_is_complete_and_the_same_twice(place, targets, tmp_path):
 
     for name in ("student/model.safetensors", "history.parquet", "predictions.parquet"):
         assert artefacts.sha256_file(run / name) == artefacts.sha256_file(tmp_path / "again" / name), name
+
+
+@pytest.mark.slow
+def test_killed_and_told_to_stop_a_run_ends_with_the_same_bytes(place, targets, tmp_path):
+    """kill -9 after one more checkpoint each, then SIGTERM, then in peace; checkpoints at every step."""
+    request = spec("kd1", calibration="centre", options={"alpha": 0.7}, epochs=40)
+    undisturbed = call(place, tmp_path / "whole", request, label_logits=targets["label_logits"])
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    kept = tmp_path / ".run.checkpoints"
+    for number in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+        process = start(place, tmp_path / "run", request, label_logits=targets["label_logits"])
+        before = newest(kept)
+        while newest(kept) < before + 3 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == (75 if number == signal.SIGTERM else -number), said
+        assert not (tmp_path / "run").exists()
+        assert newest(kept) >= before + 3
+    assert re.search(r"error: SIGTERM: stopped after step \d+ of 240, with a checkpoint", said)
+    done = call(place, tmp_path / "run", request, label_logits=targets["label_logits"])
+    assert done.returncode == 0, done.stderr
+    assert "goes on after step" in done.stderr
+    assert not kept.exists()
+    files = [artefacts.verify(tmp_path / name)["files"] for name in ("whole", "run")]
+    apart = {name for name in files[0].keys() | files[1].keys() if files[0].get(name) != files[1].get(name)}
+    assert apart <= {"run.json", "student/README.md"}  # wall times, and the run's name
 
 
 def test_another_seed_gives_other_weights(place, tmp_path):

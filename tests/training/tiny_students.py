@@ -1,12 +1,20 @@
 """Tiny random models and examples in their tokens, for tests of methods and training."""
 
+import io
+
 import torch
+from potstill.methods.interface import Method
+from potstill.methods.terms.gold import Gold
 from potstill.models.batch import Encoded
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.task import TaskView
+from potstill.plan.specs.train import TrainingSettings
+from potstill.training.progress import Progress
+from potstill.training.trainer import Trainer
 from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
 
 VOCABULARY = 53
+CPU = torch.device("cpu")
 CLASSIFICATION = TaskView(kind="classification", verbalizers=(" no", " yes"), max_input_tokens=32)
 QA = TaskView(kind="extractive-qa", max_input_tokens=32, max_answer_tokens=8)
 
@@ -75,3 +83,25 @@ def sentences(n: int, seed: int = 0, unlabelled: int = 0, architecture: str = "e
             answer = (1 + label,) if label >= 0 else ()
             items.append(Encoded(f"s{seed}-{index}", tuple(ids), label, answer, len(ids) - 1, (1, 2)))
     return items
+
+
+def trainer(model, items, validation=None, seed=0, method=None, **settings) -> Trainer:
+    """Two epochs in batches of eight, validated on the training examples where nothing else is said."""
+    defaults = {"batch_size": 8, "learning_rate": 1e-2, "epochs": 2, "warmup_fraction": 0.0}
+    return Trainer(
+        model,
+        method or Method({"ce": (1.0, Gold(model.architecture))}),
+        items,
+        validation if validation is not None else items,
+        TrainingSettings(**(defaults | settings)),
+        seed=seed,
+        pad_id=0,
+        device=CPU,
+        precision="fp32",
+        progress=Progress(out=io.StringIO()),
+    )
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    """A copy of all weights."""
+    return {name: p.detach().clone() for name, p in model.named_parameters()}

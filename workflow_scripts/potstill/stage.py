@@ -39,7 +39,7 @@ class Stage:
 
 
 def run(main: Callable[[Stage], None]) -> None:
-    """Parse the command line, call `main(stage)`, and turn a `PotstillError` into one message and exit code 2."""
+    """Parse the command line, call `main(stage)`, and turn a `PotstillError` into one message and its exit code."""
     parser = argparse.ArgumentParser(description=(sys.modules[main.__module__].__doc__ or "").strip().split("\n")[0])
     parser.add_argument("--spec", required=True, help="canonical JSON: what to make")
     parser.add_argument("--inputs", default="{}", help="JSON: role -> path or list of paths")
@@ -63,9 +63,9 @@ def _json(argument: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def explain_errors() -> Iterator[None]:
-    """Print a `PotstillError` as one message and leave with exit code 2."""
+    """Print a `PotstillError` as one message and leave with its exit code: 2, or 75 when interrupted."""
     try:
         yield
     except PotstillError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(error.exit_code) from None

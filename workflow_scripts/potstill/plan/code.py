@@ -22,6 +22,7 @@ NEUTRAL = {
     "potstill.models.versions": "what the records say of the libraries; those that count are in the digest",
     "potstill.products": "records of named end products",
     "potstill.stage": "the command line",
+    "potstill.training.checkpoint": "an interrupted run goes on to the same bytes",
     "potstill.training.progress": "what a person sees meanwhile",
     "potstill.training.card": "the model card: described beside the weights, read by no stage",
 }

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill.artefacts import is_finished
 from potstill.errors import ConfigError, PotstillError
 from potstill.plan.configuration import RESERVED, load_configuration
 from potstill.plan.plan import make_plan
@@ -41,7 +42,13 @@ def unused(root: Path, main: Mapping[str, Any]) -> tuple[list[Path], list[str]]:
             left_out.append(experiment)
     # Path.glob finds hidden folders, too: what killed jobs left.
     found = [path for kind in KINDS for path in sorted((results / kind).glob("*")) if path.is_dir()]
-    return [path for path in found if f"{path.parent.name}/{path.name}" not in used], left_out
+    return [path for path in found if f"{path.parent.name}/{_owner(path)}" not in used], left_out
+
+
+def _owner(path: Path) -> str:
+    """The artefact's name; for the checkpoints of a run that is not finished, the run's."""
+    owner = path.name.removeprefix(".").removesuffix(".checkpoints")
+    return owner if path.name == f".{owner}.checkpoints" and not is_finished(path.with_name(owner)) else path.name
 
 
 def _used(root: Path, main: Mapping[str, Any]) -> set[str]:

@@ -25,6 +25,10 @@ class History:
         """Add a validation to the last step's row."""
         self._rows[-1] |= {"validation_loss": loss, "validation_score": score}
 
+    def restore(self, frame: pd.DataFrame) -> None:
+        """Take the rows of a table that `frame` gave."""
+        self._rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
     def frame(self) -> pd.DataFrame:
         """The table of `history.parquet`."""
         columns = ["step", "epoch", "learning_rate", "gradient_norm", "loss", *self._terms]

@@ -1,5 +1,6 @@
 """One readable line now and then: where a training is, how it goes, and how long it will take."""
 
+import contextlib
 import math
 import sys
 import time
@@ -45,5 +46,6 @@ class Progress:
         self.say(f"step {step}: validation loss {loss:.4f}{accuracy}")
 
     def say(self, line: str) -> None:
-        """Print a line at once."""
-        print(line, file=self._out, flush=True)
+        """Print a line at once; a reader that is gone (`tee`, when everything is told to stop) is no reason to stop."""
+        with contextlib.suppress(BrokenPipeError):
+            print(line, file=self._out, flush=True)

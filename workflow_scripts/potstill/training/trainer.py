@@ -1,13 +1,14 @@
 """The training loop.
 
 One optimizer step is a pure function of (weights, optimizer state, step): its examples, their order, its learning rate
-and its dropout masks follow from the seed and the step's number. What a checkpoint would have to hold is `State`.
+and its dropout masks follow from the seed and the step's number. What else a checkpoint has to hold is `State`.
 """
 
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import torch
@@ -22,6 +23,7 @@ from potstill.models.encode import collate
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import Precision
 from potstill.plan.specs.train import TrainingSettings
+from potstill.training.checkpoint import Checkpoints
 from potstill.training.history import History
 from potstill.training.optimization import build_optimizer, prepare_model
 from potstill.training.progress import Progress
@@ -36,7 +38,7 @@ class State:
     """What changes from step to step, besides the weights and the optimizer.
 
     `best_weights` holds the trainable weights of the validation with the lowest loss, on the CPU, while early stopping
-    is on; `failures` counts the validations since.
+    is on; `failures` counts the validations since. `seconds` is the wall time so far, interruptions left out.
     """
 
     step: int = 0
@@ -46,6 +48,7 @@ class State:
     best_loss: float = math.inf
     best_weights: dict[str, Tensor] | None = None
     failures: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,25 @@ class Trainer:
         if self.method.modules is not None:
             self.trained["method"] = self.method.modules.to(self.device)
         self.optimizer = build_optimizer(self.trained, self.settings)
-        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self._epoch = -1
         self._batches: list[list[int]] = []
 
-    def run(self) -> Outcome:
-        """Train to the end, or until early stopping; then the weights are the last ones, or the best ones."""
-        begin = time.monotonic()
+    def run(self, checkpoints: Checkpoints | None = None) -> Outcome:
+        """Train to the end, or until early stopping; then the weights are the last ones, or the best ones.
+
+        Raises:
+            Interrupted: `checkpoints` was asked to stop; the next trainer goes on from the one it made.
+        """
+        begin = time.monotonic() - self.state.seconds
         interval = self.settings.validate_every or self.steps_per_epoch
         while self.state.step < self.total_steps and not self._exhausted():
             self.step()
             if self.state.step % interval == 0 or self.state.step == self.total_steps:
                 self.validate()
+            self.state.seconds = time.monotonic() - begin
+            if checkpoints is not None:
+                checkpoints.after_step(self)
         if self.state.best_weights is not None:
             self.trained.load_state_dict(self.state.best_weights, strict=False)
         self.model.eval()
@@ -166,12 +176,39 @@ class Trainer:
         if self.settings.early_stopping is None:
             return
         if loss < self.state.best_loss:
-            named = self.trained.named_parameters()
-            weights = {name: p.detach().cpu().clone() for name, p in named if p.requires_grad}
-            self.state.best_loss, self.state.best_step, self.state.best_weights = loss, self.state.step, weights
+            self.state.best_loss, self.state.best_step, self.state.best_weights = loss, self.state.step, self.weights()
             self.state.failures = 0
         else:
             self.state.failures += 1
+
+    def weights(self) -> dict[str, Tensor]:
+        """A copy, on the CPU, of all that is trained: of the model and of the method's own modules."""
+        named = self.trained.named_parameters()
+        return {name: p.detach().cpu().clone() for name, p in named if p.requires_grad}
+
+    def optimizer_tensors(self) -> dict[str, Tensor]:
+        """AdamW's state as `<parameter's number>.<name>`."""
+        entries = self.optimizer.state_dict()["state"].items()
+        return {f"{number}.{name}": value.cpu() for number, entry in entries for name, value in entry.items()}
+
+    def restore(
+        self,
+        state: State,
+        weights: dict[str, Tensor],
+        optimizer: dict[str, Tensor],
+        history: pd.DataFrame,
+        scaler: dict[str, Any],
+    ) -> None:
+        """Put everything that changes from step to step where another trainer of the same run had it."""
+        self.state = state
+        self.trained.load_state_dict(weights, strict=False)
+        entries: dict[int, dict[str, Tensor]] = {}
+        for key, value in optimizer.items():
+            number, _, name = key.partition(".")
+            entries.setdefault(int(number), {})[name] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
+        self.history.restore(history)
+        self.scaler.load_state_dict(scaler)
 
     def _backward(self, batch: Batch, totals: dict[str, int]) -> dict[str, float]:
         """Add the gradient of one micro-batch's share of the step's loss; returns its share of each term's mean."""
@@ -180,18 +217,18 @@ class Trainer:
             sums = self.method.sums(output, batch)
         shares = {term: value / max(totals[term], 1) for term, value in sums.items()}
         loss = torch.stack([self.method.weights[term] * share for term, share in shares.items()]).sum()
-        self._scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()
         return {term: share.item() for term, share in shares.items()}
 
     def _apply(self, rate: float) -> float:
         """Clip, then one AdamW step at this learning rate; returns the norm of the gradient before clipping."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self._scaler.unscale_(self.optimizer)
+        self.scaler.unscale_(self.optimizer)
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, self.settings.max_gradient_norm or math.inf).item()
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         return norm
 
     def _micro_batches(self, step: int) -> list[list[int]]:
