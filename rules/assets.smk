@@ -13,7 +13,7 @@ rule fetch_model:
     params:
         job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
     shell:
-        "python workflow_scripts/fetch_model.py {params.job} --threads {threads} 2>&1 | tee {log:q}"
+        "python workflow_scripts/fetch_model.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"
 
 
 rule fetch_dataset:
@@ -28,4 +28,4 @@ rule fetch_dataset:
     params:
         job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
     shell:
-        "python workflow_scripts/fetch_dataset.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/fetch_dataset.py {params.job} 2>&1 | tee -i {log:q}"

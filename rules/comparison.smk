@@ -15,7 +15,7 @@ rule collect_runs:
     params:
         job=lambda wildcards: PLAN.product_arguments("collected"),
     shell:
-        "python workflow_scripts/collect_runs.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/collect_runs.py {params.job} 2>&1 | tee -i {log:q}"
 
 
 rule collect_benchmarks:
@@ -32,7 +32,7 @@ rule collect_benchmarks:
     params:
         job=lambda wildcards: PLAN.product_arguments("collected_benchmarks"),
     shell:
-        "python workflow_scripts/collect_benchmarks.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/collect_benchmarks.py {params.job} 2>&1 | tee -i {log:q}"
 
 
 rule compare:
@@ -49,4 +49,4 @@ rule compare:
     params:
         job=lambda wildcards: PLAN.product_arguments("comparison"),
     shell:
-        "python workflow_scripts/compare.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/compare.py {params.job} 2>&1 | tee -i {log:q}"

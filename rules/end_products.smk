@@ -25,7 +25,7 @@ rule write_table:
         job=lambda wildcards: PLAN.product_arguments(f"tables/{wildcards.table}"),
         caption=lambda wildcards: PLAN.caption(wildcards.table),
     shell:
-        "python workflow_scripts/write_table.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/write_table.py {params.job} 2>&1 | tee -i {log:q}"
 
 
 rule draw_figure:
@@ -50,7 +50,7 @@ rule draw_figure:
         job=lambda wildcards: PLAN.product_arguments(f"figures/{wildcards.figure}"),
         caption=lambda wildcards: PLAN.caption(wildcards.figure),
     shell:
-        "python workflow_scripts/draw_figure.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/draw_figure.py {params.job} 2>&1 | tee -i {log:q}"
 
 
 rule write_report:
@@ -67,4 +67,4 @@ rule write_report:
     params:
         job=lambda wildcards: PLAN.product_arguments("report"),
     shell:
-        "python workflow_scripts/write_report.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/write_report.py {params.job} 2>&1 | tee -i {log:q}"

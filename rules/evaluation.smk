@@ -15,7 +15,7 @@ rule predict_teacher:
     params:
         job=lambda wildcards: PLAN.arguments("predictions", wildcards.predictions),
     shell:
-        "python workflow_scripts/predict_teacher.py {params.job} --threads {threads} 2>&1 | tee {log:q}"
+        "python workflow_scripts/predict_teacher.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"
 
 
 rule benchmark_model:
@@ -34,4 +34,4 @@ rule benchmark_model:
     params:
         job=lambda wildcards: PLAN.arguments("benchmarks", wildcards.benchmark),
     shell:
-        "python workflow_scripts/benchmark_model.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/benchmark_model.py {params.job} 2>&1 | tee -i {log:q}"

@@ -15,4 +15,4 @@ rule prepare_task:
     params:
         job=lambda wildcards: PLAN.arguments("examples", wildcards.examples),
     shell:
-        "python workflow_scripts/prepare_task.py {params.job} 2>&1 | tee {log:q}"
+        "python workflow_scripts/prepare_task.py {params.job} 2>&1 | tee -i {log:q}"

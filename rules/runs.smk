@@ -15,4 +15,4 @@ rule train_student:
     params:
         job=lambda wildcards: PLAN.arguments("runs", wildcards.run),
     shell:
-        "python workflow_scripts/train_student.py {params.job} --threads {threads} 2>&1 | tee --ignore-interrupts {log:q}"
+        "python workflow_scripts/train_student.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"

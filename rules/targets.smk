@@ -15,4 +15,4 @@ rule capture_targets:
     params:
         job=lambda wildcards: PLAN.arguments("targets", wildcards.shard),
     shell:
-        "python workflow_scripts/capture_targets.py {params.job} --threads {threads} 2>&1 | tee {log:q}"
+        "python workflow_scripts/capture_targets.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"

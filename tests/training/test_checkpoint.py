@@ -99,8 +99,18 @@ def test_one_flipped_bit_and_the_checkpoint_before_is_used(name, tmp_path):
     assert kept.restore(resumed)
     assert resumed.state.step == 2
     assert f"step-00000003/{name}" in said[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
     damage(tmp_path / "step-00000002", name)
     assert not kept.restore(trainer(decoder(), questions(20)))
+
+
+def test_a_checkpoint_of_another_version_is_not_used(tmp_path, monkeypatch):
+    run, said = trainer(decoder(), questions(20)), []
+    run.step()
+    checkpoints(tmp_path).save(run)
+    monkeypatch.setattr("potstill.training.checkpoint.FORMAT", {"checkpoint": 2})
+    assert not Checkpoints(tmp_path, 0.0, said.append).restore(trainer(decoder(), questions(20)))
+    assert "another version" in said[0]
 
 
 def test_what_was_cut_off_while_it_was_written_does_not_count(tmp_path):

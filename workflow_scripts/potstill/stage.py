@@ -63,9 +63,12 @@ def _json(argument: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def explain_errors() -> Iterator[None]:
-    """Print a `PotstillError` as one message and leave with its exit code: 2, or 75 when interrupted."""
+    """Print a `PotstillError`, or that Ctrl-C was pressed, as one message and leave with its exit code: 2, 75 or 130."""
     try:
         yield
     except PotstillError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing half-made was left", file=sys.stderr)
+        raise SystemExit(130) from None  # 128 + SIGINT, as shells have it

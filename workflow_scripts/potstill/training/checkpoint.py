@@ -27,6 +27,7 @@ from potstill.tables import read_frame, write_table
 if TYPE_CHECKING:
     from potstill.training.trainer import Trainer
 
+FORMAT = {"checkpoint": 1}  # another number where the files or their meaning change
 KEPT = 2  # the newest, and one to go back to if its bytes turn out wrong
 WEIGHTS, OPTIMIZER, BEST, HISTORY, STATE = (
     "weights.safetensors",
@@ -96,7 +97,7 @@ class Checkpoints:
         """Write a checkpoint of the trainer as it is, and remove all but the newest two."""
         state = trainer.state
         facts = {f.name: getattr(state, f.name) for f in dataclasses.fields(state) if f.name != "best_weights"}
-        with artefacts.writing(self.folder / f"step-{state.step:08d}", spec=None) as folder:
+        with artefacts.writing(self.folder / f"step-{state.step:08d}", spec=FORMAT) as folder:
             save_file(trainer.weights(), folder / WEIGHTS)
             save_file(trainer.optimizer_tensors(), folder / OPTIMIZER)
             if state.best_weights is not None:
@@ -110,10 +111,9 @@ class Checkpoints:
     def restore(self, trainer: "Trainer") -> bool:
         """Put a new trainer where the newest checkpoint with the right bytes was taken; False when there is none."""
         for folder in reversed(self._found()):
-            try:
-                artefacts.verify(folder)
-            except ArtefactError as error:
-                self._say(f"checkpoint not used: {str(error).partition(' Rebuild it')[0]}")
+            if reason := _unusable(folder):
+                self._say(f"checkpoint not used: {reason}")
+                shutil.rmtree(folder)  # or it would stand in the way of a good one of the same step
                 continue
             read = json.loads((folder / STATE).read_text(encoding="utf-8"))
             best = load_file(folder / BEST) if (folder / BEST).exists() else None
@@ -139,3 +139,12 @@ class Checkpoints:
     def _found(self) -> list[Path]:
         """The complete checkpoints, oldest first."""
         return sorted(path for path in self.folder.glob("step-*") if artefacts.is_finished(path))
+
+
+def _unusable(folder: Path) -> str | None:
+    """Why a complete checkpoint is not to be trusted; None when it is."""
+    try:
+        manifest = artefacts.verify(folder)
+    except ArtefactError as error:
+        return str(error).partition(" Rebuild it")[0]
+    return None if manifest["spec"] == FORMAT else f"{folder} was written by another version of Potstill"
