@@ -10,6 +10,13 @@ rule fetch_model:
         asset=PLAN.pending("assets", "model."),
     conda:
         "../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "assets", wildcards.asset, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "assets", wildcards.asset, attempt
+        ),
     params:
         job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
     shell:
@@ -25,6 +32,13 @@ rule fetch_dataset:
         asset=PLAN.pending("assets", "data."),
     conda:
         "../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "assets", wildcards.asset, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "assets", wildcards.asset, attempt
+        ),
     params:
         job=lambda wildcards: PLAN.arguments("assets", wildcards.asset),
     shell:

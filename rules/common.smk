@@ -39,6 +39,12 @@ config["overview"] = PLAN.overview()
 # Snakemake's own account of failed jobs is long: their messages once more, last.
 onerror:
     print(PLAN.failures(), file=sys.stderr)
+    PLAN.remember_rates()
+
+
+# How fast jobs were is kept beside the results, for the next estimate.
+onsuccess:
+    PLAN.remember_rates()
 
 
 pathvars:

@@ -12,6 +12,14 @@ rule predict_teacher:
         predictions=PLAN.pending("predictions"),
     conda:
         "../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "predictions", wildcards.predictions, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "predictions", wildcards.predictions, attempt
+        ),
+        gpu=lambda wildcards: PLAN.devices("predictions", wildcards.predictions),
     params:
         job=lambda wildcards: PLAN.arguments("predictions", wildcards.predictions),
     shell:
@@ -31,6 +39,14 @@ rule benchmark_model:
         "../envs/models.yaml"
     # All cores: never beside a training or another measurement. How many threads are measured is part of the spec.
     threads: ALL_CORES
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "benchmarks", wildcards.benchmark, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "benchmarks", wildcards.benchmark, attempt
+        ),
+        gpu=lambda wildcards: PLAN.devices("benchmarks", wildcards.benchmark),
     params:
         job=lambda wildcards: PLAN.arguments("benchmarks", wildcards.benchmark),
     shell:

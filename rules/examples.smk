@@ -12,6 +12,13 @@ rule prepare_task:
         examples=PLAN.pending("examples"),
     conda:
         "../envs/analysis.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "examples", wildcards.examples, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "examples", wildcards.examples, attempt
+        ),
     params:
         job=lambda wildcards: PLAN.arguments("examples", wildcards.examples),
     shell:

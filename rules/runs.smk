@@ -12,6 +12,10 @@ rule train_student:
         run=PLAN.pending("runs"),
     conda:
         "../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb("runs", wildcards.run, attempt),
+        runtime=lambda wildcards, attempt: PLAN.runtime("runs", wildcards.run, attempt),
+        gpu=lambda wildcards: PLAN.devices("runs", wildcards.run),
     params:
         job=lambda wildcards: PLAN.arguments("runs", wildcards.run),
     shell:

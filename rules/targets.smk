@@ -12,6 +12,14 @@ rule capture_targets:
         shard=PLAN.pending("targets"),
     conda:
         "../envs/models.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
+            "targets", wildcards.shard, attempt
+        ),
+        runtime=lambda wildcards, attempt: PLAN.runtime(
+            "targets", wildcards.shard, attempt
+        ),
+        gpu=lambda wildcards: PLAN.devices("targets", wildcards.shard),
     params:
         job=lambda wildcards: PLAN.arguments("targets", wildcards.shard),
     shell:

@@ -38,7 +38,9 @@ def main(stage: Stage) -> None:
         "peak_memory_mb": memory,
         "environment": environment(device, precision),
     }
-    with artefacts.writing(stage.output, spec=spec.as_json(), model=stage.path("model").name) as folder:
+    with artefacts.writing(
+        stage.output, spec=spec.as_json(), model=stage.path("model").name, device=str(device)
+    ) as folder:
         (folder / "benchmark.json").write_text(json.dumps(benchmark, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

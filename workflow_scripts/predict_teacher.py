@@ -46,7 +46,9 @@ def main(stage: Stage) -> None:
         "parameters": teacher.parameter_count(),
         "versions": library_versions(),
     }
-    with artefacts.writing(stage.output, spec=spec.as_json(), teacher=stage.path("teacher").name) as folder:
+    with artefacts.writing(
+        stage.output, spec=spec.as_json(), teacher=stage.path("teacher").name, device=str(device)
+    ) as folder:
         write_table(pd.concat(frames, ignore_index=True), folder / "predictions.parquet")
         (folder / "run.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -102,7 +102,9 @@ def main(stage: Stage) -> None:
 
     teacher = artefacts.read_manifest(next(iter(shards.values()))[0])["teacher"] if shards else None
     provenance = {key: base.get(key) for key in ("origin", "licence")}
-    with artefacts.writing(stage.output, spec=spec.as_json(), teacher=teacher, **provenance) as folder:
+    with artefacts.writing(
+        stage.output, spec=spec.as_json(), teacher=teacher, device=str(device), **provenance
+    ) as folder:
         student.save(folder / "student", tokenizer)
         begin = time.monotonic()
         predictions = []

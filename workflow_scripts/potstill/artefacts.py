@@ -21,6 +21,7 @@ from typing import Any
 from potstill.errors import ArtefactError
 
 MANIFEST = "manifest.json"
+_STARTED = time.monotonic()  # imported first by every job
 
 
 def canonical_json(value: Any) -> str:
@@ -72,6 +73,7 @@ def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> No
         "artefact": name,
         "files": files,
         "spec": spec,
+        "seconds": round(time.monotonic() - _STARTED, 1),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         **facts,

@@ -25,6 +25,9 @@ class ModelEntry(Record):
         None,
         description="name of its tokenizer; models with equal names share token ids (default: the model's own name)",
     )
+    parameters: float | None = Field(
+        None, gt=0, description="number of weights, for estimates before it is fetched (default: what its name says)"
+    )
     licence: str | None = Field(None, description="licence where known; written into the model cards")
     trust_remote_code: bool = Field(False, description="run Python code that the model's repository brings")
     load_in_8bit: bool = Field(False, description="load the weights in 8 bit where the device can (CUDA)")

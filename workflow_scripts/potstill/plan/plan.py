@@ -15,6 +15,9 @@ from potstill.plan.graph import Graph, build_graph
 from potstill.plan.nodes import Node, digest, pending
 from potstill.plan.probe import choose_teacher
 from potstill.plan.products import Product, build_products
+from potstill.plan.rates import Rates, remember
+from potstill.plan.resources import memory_mb, runtime_minutes
+from potstill.plan.workload import Workloads
 
 NOTHING = "(?!)"  # a regular expression that matches no name
 
@@ -33,6 +36,8 @@ class Plan:
         self.results = configuration.main.results
         self.experiment = configuration.name
         self.folder = f"{self.results}/{self.experiment}"
+        self.workloads = Workloads(self.results, configuration.catalogue.models)
+        self.rates = Rates.read(self.results)
         captions = {path.name: path.read_text(encoding="utf-8") for path in (root / "docs" / "captions").glob("*.rst")}
         self.products = build_products(configuration, graph, self.overview(), captions)
 
@@ -59,6 +64,25 @@ class Plan:
         """The command line of a job, quoted for the shell."""
         node = self.node(kind, name)
         return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results), self.results)
+
+    # What a job needs
+
+    def memory_mb(self, kind: str, name: str, attempt: int) -> int:
+        """Megabytes that a job asks of a cluster."""
+        return memory_mb(self.workloads.of(self.node(kind, name)), attempt)
+
+    def runtime(self, kind: str, name: str, attempt: int) -> int:
+        """Minutes that a job asks of a cluster."""
+        return runtime_minutes(self.workloads.of(self.node(kind, name)), kind, self.rates, attempt)
+
+    def devices(self, kind: str, name: str) -> int:
+        """Accelerators that a job can use."""
+        return self.workloads.of(self.node(kind, name)).devices
+
+    def remember_rates(self) -> None:
+        """Keep how fast the jobs of this call were, for the estimates of the next one."""
+        nodes = [node for nodes in self.graph.nodes.values() for node in nodes.values()]
+        remember(self.results, nodes, self.workloads, self.started)
 
     # End products
 

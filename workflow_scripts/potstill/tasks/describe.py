@@ -34,9 +34,16 @@ def describe(
             "clusters": len(clusters),
             "clusters_shared_with_test": len(clusters & test_clusters) if name != "test" else 0,
             "overlap_dropped": dict(overlap.get(name, {})),
+            "mean_characters": _mean_characters(frame),
             "labels": {label.name: int((frame["label"] == i).sum()) for i, label in enumerate(spec.labels)},
         }
     return {"sources": dict(sources), "splits": described, "notes": _notes(sources, described)}
+
+
+def _mean_characters(frame: pd.DataFrame) -> int:
+    """Length of prompt and first answer together; the plan estimates tokens from it."""
+    answers = frame["answers"].map(lambda found: len(found[0]) if len(found) else 0)
+    return 0 if frame.empty else round((frame["prompt"].str.len() + answers).mean())
 
 
 def _notes(sources: Mapping[str, Mapping[str, Any]], splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
