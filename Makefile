@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint format docs clean-unused lock help
+.PHONY: demo test lint format docs plan clean-unused lock help
 .DEFAULT_GOAL := help
 
 demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
@@ -29,6 +29,9 @@ format: $(VENV)/development ## format the code
 
 docs: $(VENV)/runtime ## write config/README.md and config/schema.json from the schema
 	$(BIN)/python workflow_scripts/write_config_reference.py
+
+plan: $(VENV)/runtime ## jobs, tokens, time, memory and disk of an experiment; CONFIG="experiment=NAME ...", DEVICE=gpu
+	$(BIN)/python workflow_scripts/show_plan.py $(if $(DEVICE),--device $(DEVICE)) --config $(CONFIG)
 
 clean-unused: $(VENV)/runtime ## list artefacts that no experiment refers to; FORCE=1 removes them; CONFIG="data=FOLDER ..."
 	$(BIN)/python workflow_scripts/clean_unused.py $(if $(FORCE),--remove) --config $(CONFIG)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from potstill.errors import ConfigError
-from potstill.plan.read import read_yaml
+from potstill.plan.configuration import main_config
 from potstill.plan.unused import unused
 from potstill.stage import explain_errors
 
@@ -27,7 +27,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with explain_errors():
-        config = read_yaml(ROOT / "config" / "config.yaml") | _changes(arguments.config)
+        config = main_config(ROOT, arguments.config)
         if arguments.remove and LOCKS.is_dir() and any(LOCKS.iterdir()):
             raise ConfigError(
                 f"{LOCKS} is not empty: Snakemake is at work here. Wait for its end, or say `snakemake --unlock` if it died"
@@ -42,14 +42,6 @@ def main() -> None:
             shutil.rmtree(path)
     what = "removed" if arguments.remove else "unused; FORCE=1 removes them"
     print(f"{sum(sizes) / 1e6:10.1f} MB in {len(found)} artefacts {what}" if found else "nothing unused")
-
-
-def _changes(given: list[str]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in given]
-    for key, equals, _ in pairs:
-        if not equals:
-            raise ConfigError(f"--config {key}: expected KEY=VALUE, such as data=FOLDER")
-    return {key: value for key, _, value in pairs}
 
 
 if __name__ == "__main__":

@@ -38,9 +38,9 @@ def test_small_jobs_tell_how_long_a_start_takes_and_nothing_else(flops: list[flo
 
 
 def test_nothing_measured_is_assumed() -> None:
-    assert Rates({}).seconds("runs", "cpu", Workload(flops=4e10)) == ASSUMED_START + 1
+    assert Rates({}).seconds("runs", "cpu", Workload(flops=ASSUMED_FLOPS["cpu"])) == ASSUMED_START + 1
     other = measured(1e14, kind="targets")
-    assert other.seconds("runs", "cpu", Workload(flops=4e10)) == ASSUMED_START + 1
+    assert other.seconds("runs", "cpu", Workload(flops=ASSUMED_FLOPS["cpu"])) == ASSUMED_START + 1
 
 
 def test_a_slow_outlier_does_not_spoil_the_estimate() -> None:

@@ -56,10 +56,13 @@ def test_a_derived_model_is_counted_as_transformers_would_build_it() -> None:
     cut = shape.seen(ModelView(architecture="decoder", derive=Derivation(keep_layers="even", layers=10)))
     smaller = LlamaConfig(**{**SMOLLM2.to_dict(), "num_hidden_layers": 10})
     assert cut.parameters == pytest.approx(count(smaller), rel=0.002)
-    sizes = Derivation(random=True, layers=4, hidden_size=192, intermediate_size=512, attention_heads=6, key_value_heads=2)
+    sizes = Derivation(
+        random=True, layers=4, hidden_size=192, intermediate_size=512, attention_heads=6, key_value_heads=2
+    )
     drawn = shape.seen(ModelView(architecture="decoder", derive=sizes))
-    keys = dict(num_hidden_layers=4, hidden_size=192, intermediate_size=512, num_attention_heads=6, num_key_value_heads=2)
-    assert drawn.parameters == pytest.approx(count(LlamaConfig(**{**SMOLLM2.to_dict(), **keys, "head_dim": 32})), rel=0.002)
+    keys = {"num_hidden_layers": 4, "hidden_size": 192, "intermediate_size": 512, "num_attention_heads": 6}
+    keys |= {"num_key_value_heads": 2, "head_dim": 32}
+    assert drawn.parameters == pytest.approx(count(LlamaConfig(**{**SMOLLM2.to_dict(), **keys})), rel=0.002)
 
 
 def test_an_encoder_has_no_head_over_the_vocabulary() -> None:
@@ -88,13 +91,13 @@ def test_a_name_tells_the_size(name: str, billions: float) -> None:
 def test_what_only_looks_like_a_size_is_none(name: str) -> None:
     shape = guessed_shape(name)
     assert shape.computing == pytest.approx(1e9, rel=0.05)
-    assert shape.assumed.startswith(f"{name}: 1B weights; `parameters`")
+    assert shape.assumed.startswith(f"{name}: 1B weights (`parameters`")
 
 
 def test_the_catalogue_knows_better_than_the_name() -> None:
     shape = guessed_shape("mixture-7b", parameters=22.7e6)
     assert shape.computing == pytest.approx(22.7e6, rel=0.1)
-    assert "2.27e+07" in shape.assumed
+    assert shape.assumed == ""
 
 
 @pytest.mark.parametrize("text", [None, "not json", "[]", "{}", '{"hidden_size": "wide"}', '{"hidden_size": 0}'])

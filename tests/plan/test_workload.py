@@ -118,7 +118,7 @@ SLICES = {"train": "train[:500]", "transfer": "train[500:2300]", "test": "test[-
 def test_slices_say_how_many_examples_there_will_be(tmp_path: Path) -> None:
     counts = counted(prepared(tmp_path, {"splits": SLICES, "validation_fraction": 0.1}), str(tmp_path))
     assert counts.splits == {"train": 500, "transfer": 1800, "test": 100, "validation": 50}
-    assert counts.assumed == ()
+    assert counts.assumed == ("task: inputs as long as the task allows",)
     assert counts.length(GENERATE) == GENERATE.max_input_tokens + GENERATE.max_answer_tokens
 
 
@@ -126,13 +126,14 @@ def test_what_a_slice_does_not_say_is_assumed_and_said(tmp_path: Path) -> None:
     spec = {"splits": {"train": "train", "test": "all[:20%]", "validation": "all[100:]"}, "validation_fraction": 0.1}
     counts = counted(prepared(tmp_path, spec), str(tmp_path))
     assert counts.number("train", "test", "validation") == 3 * ASSUMED_EXAMPLES
-    assert counts.assumed == ("task: 10,000 examples each in train, test, validation",)
+    assert counts.assumed[1:] == ("task: 10,000 examples each in train, test, validation",)
 
 
 def test_prepared_examples_are_counted_and_measured(tmp_path: Path) -> None:
     found = {"train": {"examples": 30, "mean_characters": 100}, "test": {"examples": 10, "mean_characters": 60}}
     counts = counted(prepared(tmp_path, {"splits": SLICES}, found), str(tmp_path))
     assert counts.splits == {"train": 30, "test": 10}
+    assert counts.assumed == ()
     assert counts.length(CLASSIFY) == (30 * 100 + 10 * 60) / 40 / 4
     assert answer_tokens(CLASSIFY) == 1
 

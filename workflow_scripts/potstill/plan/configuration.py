@@ -1,6 +1,6 @@
 """All of the configuration, read and checked on its own: main file, catalogues, experiment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,19 @@ class Configuration:
     def name(self) -> str:
         """The experiment's name, and its folder's below the results."""
         return self.main.experiment
+
+
+def main_config(root: Path, changes: Iterable[str]) -> dict[str, Any]:
+    """config.yaml with `KEY=VALUE` changes, as Snakemake merges them.
+
+    Raises:
+        ConfigError: a change without `=`.
+    """
+    pairs = [text.partition("=") for text in changes]
+    for key, equals, _ in pairs:
+        if not equals:
+            raise ConfigError(f"--config {key}: expected KEY=VALUE, such as data=FOLDER")
+    return read_yaml(root / "config" / "config.yaml") | {key: value for key, _, value in pairs}
 
 
 def load_configuration(folder: Path, main: Mapping[str, Any]) -> Configuration:

@@ -65,5 +65,7 @@ def _sliced(node: Node) -> Counts:
             open_ended.append(split)
     if "validation" not in numbers:
         numbers["validation"] = node.spec["validation_fraction"] * numbers.get("train", 0)
-    said = f"{node.slug}: {ASSUMED_EXAMPLES:,} examples each in {', '.join(open_ended)}"
-    return Counts(numbers, None, (said,) if open_ended else ())
+    said = [f"{node.slug}: inputs as long as the task allows"]
+    if open_ended:
+        said += [f"{node.slug}: {ASSUMED_EXAMPLES:,} examples each in {', '.join(open_ended)}"]
+    return Counts(numbers, None, tuple(said))

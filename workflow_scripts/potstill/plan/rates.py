@@ -13,7 +13,7 @@ from potstill.plan.workload import Workload, Workloads
 FILE = "rates.json"
 KEPT = 50  # measurements of a kind
 # Until something was measured: one thread of a server's CPU, and a tenth of what a data-centre GPU computes in 16 bit.
-ASSUMED_FLOPS = {"cpu": 4e10, "gpu": 3e13}
+ASSUMED_FLOPS = {"cpu": 6e10, "gpu": 3e13}
 ASSUMED_START = 15.0  # seconds: Python, torch, loading a model
 
 

@@ -126,17 +126,17 @@ def guessed_shape(*names: str, parameters: float | None = None) -> ModelShape:
 
     Usual means: 128 units of width a layer, as Llama-7B has them, so that 12 x 128^2 x layers^3 weights compute.
     """
-    said, how = parameters, f"{parameters or 0:.3g} weights (the catalogue's `parameters`)"
+    said, how = parameters, ""
     for name in names if said is None else ():
         if found := _SIZE.findall(re.sub(r"[-_/]", " ", name)):
             number, unit = found[-1]
             said, how = (
                 float(number) * (1e9 if unit.lower() == "b" else 1e6),
-                f"{number}{unit} weights, as its name says",
+                f"{names[0]}: {number}{unit} weights, as its name says",
             )
             break
     if said is None:
-        said, how = ASSUMED_PARAMETERS, "1B weights; `parameters` in the catalogue says better"
+        said, how = ASSUMED_PARAMETERS, f"{names[0]}: 1B weights (`parameters` in the catalogue says better)"
     layers = max(1, round((said / (12 * 128**2)) ** (1 / 3)))
     hidden = max(64, round((said / (12 * layers)) ** 0.5))
     heads = max(1, hidden // 64)
@@ -148,5 +148,5 @@ def guessed_shape(*names: str, parameters: float | None = None) -> ModelShape:
         heads=heads,
         key_value_heads=heads,
         head_size=64,
-        assumed=f"{names[0]}: {how}",
+        assumed=how,
     )

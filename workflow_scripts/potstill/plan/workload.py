@@ -122,7 +122,8 @@ class Workloads:
         flops += _forward(shape, judged * length, length, judged * answers)
         targets = sum(self.of(shard).disk for role, n in node.inputs.items() if isinstance(n, tuple) for shard in n)
         held = _training(shape, settings, spec.task) + 2 * targets
-        disk = 4.0 * shape.parameters + counts.number("validation", "test") * PREDICTION_BYTES
+        width = BYTES[settings.precision] if settings.lora else 4  # adapters are merged into weights of that precision
+        disk = float(width * shape.parameters) + counts.number("validation", "test") * PREDICTION_BYTES
         tokens = (taught + judged) * length
         return Workload(tokens, flops, PROCESS_BYTES + held, disk, 1, _said(shape) + counts.assumed)
 
