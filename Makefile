@@ -13,7 +13,7 @@ demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
 	$(BIN)/snakemake --cores $(CORES) all
 
 test: $(VENV)/development ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 lint: $(VENV)/development ## style, types, workflow checks
 	$(BIN)/ruff check .

@@ -1,4 +1,9 @@
-"""Settings of the property tests: the same examples in every run, and a wide search on demand.
+"""How tests are dealt to parallel workers, and settings of the property tests.
+
+`make test` runs as many workers as there are cores. A file's tests stay together, so that what they share is made once; so
+do all that start Snakemake, because they share one finished experiment.
+
+Property tests have the same examples in every run, and a wide search on demand:
 
     make test                                                    # the same examples each time, no time limits
     python -m pytest --hypothesis-profile=search tests/losses    # thousands of new ones
@@ -6,7 +11,17 @@
 A fault that the search finds becomes an `@example` of its test.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+SNAKEMAKE = ("workflow", "slurm", "reliability")  # folders below tests/
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group("snakemake" if folder in SNAKEMAKE else item.path.stem))
+
 
 # How long an example takes is the machine's business, and it has other work.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
