@@ -81,6 +81,23 @@ def test_jobs_of_this_call_are_remembered_once_with_their_device(plan, tmp_path:
     assert Rates.read(str(tmp_path / "results")).measured == found, "a job of an earlier call was counted again"
 
 
+def test_work_is_counted_as_it_was_and_not_as_it_had_been_assumed(plan, tmp_path: Path) -> None:
+    planned = plan("smoke", results=str(tmp_path / "results"))
+    run = next(iter(planned.graph.runs)).node
+    assumed = planned.workloads.of(run).flops
+    examples = next(iter(planned.graph.examples.values()))
+    with artefacts.writing(examples.directory(planned.results), spec={}) as folder:
+        sizes = {
+            split: {"examples": 20, "mean_characters": 40} for split in ("train", "transfer", "validation", "test")
+        }
+        (folder / "report.json").write_text(json.dumps({"splits": sizes}))
+    finish(tmp_path / "results", run, 20.0)
+    planned.remember_rates()
+    ((flops, _),) = Rates.read(planned.results).measured["runs"]["cpu"]
+    assert flops < assumed
+    assert flops == pytest.approx(plan("smoke", results=planned.results).workloads.of(run).flops, rel=1e-3)
+
+
 def test_only_the_newest_measurements_are_kept(plan, tmp_path: Path) -> None:
     planned = plan("smoke", results=str(tmp_path / "results"))
     node = next(iter(planned.graph.nodes["runs"].values()))

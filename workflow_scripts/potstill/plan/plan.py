@@ -82,7 +82,8 @@ class Plan:
     def remember_rates(self) -> None:
         """Keep how fast the jobs of this call were, for the estimates of the next one."""
         nodes = [node for nodes in self.graph.nodes.values() for node in nodes.values()]
-        remember(self.results, nodes, self.workloads, self.started)
+        # Not `self.workloads`: what had to be assumed when this call was planned is known by now.
+        remember(self.results, nodes, Workloads(self.results, self.configuration.catalogue.models), self.started)
 
     # End products
 
