@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint format docs plan clean-unused lock help
+.PHONY: demo test lint format docs plan verify doctor clean-unused lock help
 .DEFAULT_GOAL := help
 
 demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
@@ -32,6 +32,12 @@ docs: $(VENV)/runtime ## write config/README.md and config/schema.json from the 
 
 plan: $(VENV)/runtime ## jobs, tokens, time, memory and disk of an experiment; CONFIG="experiment=NAME ...", DEVICE=gpu
 	$(BIN)/python workflow_scripts/show_plan.py $(if $(DEVICE),--device $(DEVICE)) --config $(CONFIG)
+
+verify: $(VENV)/runtime ## check every byte of the results; CONFIG="experiment=NAME" checks what one experiment uses
+	$(BIN)/python workflow_scripts/verify.py --config $(CONFIG)
+
+doctor: $(VENV)/runtime ## look over this machine: versions, devices, memory, disk, Hub, SLURM; CONFIG="experiment=NAME ..."
+	$(BIN)/python workflow_scripts/doctor.py --config $(CONFIG)
 
 clean-unused: $(VENV)/runtime ## list artefacts that no experiment refers to; FORCE=1 removes them; CONFIG="data=FOLDER ..."
 	$(BIN)/python workflow_scripts/clean_unused.py $(if $(FORCE),--remove) --config $(CONFIG)

@@ -21,6 +21,7 @@ include: "rules/runs.smk"
 include: "rules/evaluation.smk"
 include: "rules/comparison.smk"
 include: "rules/end_products.smk"
+include: "rules/verification.smk"
 
 
 localrules:
@@ -29,6 +30,7 @@ localrules:
     tables,
     runs,
     examples,
+    verify,
 
 
 rule all:

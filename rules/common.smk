@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
+from potstill.version_gate import refuse_unsafe
 
 # Jobs call `python`: the one that runs Snakemake, whether or not its environment was activated. Large blocks of memory
 # are kept for the next step of a training instead of given back to the system: a tenth of a small student's step (glibc).
@@ -22,12 +23,16 @@ os.environ.update(
 
 
 with explain_errors():
+    refuse_unsafe()
     PLAN = make_plan(
         Path(workflow.basedir),
         config,
         probe=workflow.is_main_process and not workflow.output_settings.dryrun,
     )
 
+
+# For the commands in messages.
+os.environ["POTSTILL_CALL"] = PLAN.call()
 
 # Not `workflow.cores`, which is an error in calls without --cores, such as --unlock or a cluster's --jobs.
 ALL_CORES = workflow.resource_settings.cores or 1

@@ -9,7 +9,6 @@ def main(stage: Stage) -> None:
     from potstill import artefacts
     from potstill.models.device import pick_device, resolve_precision
     from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
-    from potstill.models.versions import library_versions
     from potstill.plan.specs.targets import TargetSpec
     from potstill.targets.capture import capture, shard_examples
 
@@ -30,7 +29,6 @@ def main(stage: Stage) -> None:
         "examples": len(examples),
         "device": str(device),
         "precision": precision,
-        "versions": library_versions(),
     }
     if spec.target.kind == "token_logits":
         facts["temperatures"] = list(spec.target.temperatures)

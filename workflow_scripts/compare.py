@@ -1,6 +1,6 @@
 """Compare an experiment's methods: means, intervals and contrasts from the scores of single examples."""
 
-from potstill.products import publish_directory
+from potstill.products import publish_directory, verify_products
 from potstill.stage import Stage, run
 
 
@@ -10,6 +10,7 @@ def main(stage: Stage) -> None:
     from potstill.statistics.comparison import contrast, matrices, summarise
     from potstill.tables import read_frame, write_table
 
+    verify_products(stage.inputs)
     settings = CompareSpec.parse(stage.spec).comparison
     runs = read_frame(stage.path("collected") / "runs.parquet")
     cells = matrices(read_frame(stage.path("collected") / "scores.parquet"))

@@ -6,7 +6,7 @@ The inputs are directories by product name, as the figure's settings list them, 
 from pathlib import Path
 
 from potstill.plan.specs.figure import FigureSpec
-from potstill.products import publish_files
+from potstill.products import publish_files, verify_products
 from potstill.stage import Stage, run
 
 
@@ -15,6 +15,7 @@ def main(stage: Stage) -> None:
     from potstill.figures.output import write_figure
 
     spec = FigureSpec.parse(stage.spec)
+    verify_products(stage.inputs)
     data = {product: Path(stage.inputs[product]) for product in spec.settings.inputs}
     with publish_files(stage.output.parent, stage.inputs) as folder:
         write_figure(spec, data, folder)

@@ -14,8 +14,8 @@ def main(stage: Stage) -> None:
     from potstill.evaluation.predict import predict
     from potstill.models.device import pick_device, resolve_precision
     from potstill.models.load import load_task_model, load_tokenizer
-    from potstill.models.versions import library_versions
     from potstill.plan.specs.evaluate import PredictSpec
+    from potstill.provenance import library_versions
     from potstill.tables import read_frame, write_table
     from potstill.targets.read import read_label_logits
 

@@ -25,9 +25,9 @@ def main(stage: Stage) -> None:
     from potstill.models.directory import check_artefact, model_directory
     from potstill.models.encode import encode_examples
     from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
-    from potstill.models.versions import library_versions
     from potstill.plan import methods
     from potstill.plan.specs.train import TrainSpec
+    from potstill.provenance import library_versions
     from potstill.tables import read_frame, write_table
     from potstill.training.card import write_card
     from potstill.training.checkpoint import Checkpoints

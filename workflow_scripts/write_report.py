@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from potstill.errors import PotstillError
-from potstill.products import publish_files
+from potstill.products import publish_files, verify_products
 from potstill.stage import Stage, run
 
 
@@ -16,6 +16,7 @@ def main(stage: Stage) -> None:
     Raises:
         PotstillError: Snakemake could not write the report.
     """
+    verify_products(stage.inputs)
     with publish_files(stage.output.parent, stage.inputs) as folder:
         report = folder / stage.output.name
         # The same plan, but one that shows the rules of finished products; it makes nothing.

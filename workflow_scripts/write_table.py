@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from potstill.products import publish_files
+from potstill.products import publish_files, verify_products
 from potstill.stage import Stage, run
 
 
@@ -15,6 +15,7 @@ def main(stage: Stage) -> None:
     spec = TableSpec.parse(stage.spec)
     if spec.table not in TABLES:
         raise ConfigError(f"tables: there is no table {spec.table!r}; there are {', '.join(TABLES)}")
+    verify_products(stage.inputs)
     folders = {role: stage.path(role) for role in TABLES[spec.table]}
     table = import_module(f"potstill.report.tables.{spec.table}").build(folders, spec.digits)
     with publish_files(stage.output.parent, stage.inputs) as folder:

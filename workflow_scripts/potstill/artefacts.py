@@ -1,27 +1,31 @@
 """Artefact directories: written in one piece, described by a manifest, verified before use.
 
 The ground floor of everything that reads or writes results: standard library only, imports nothing of Potstill but its
-errors. An artefact is a directory with a `manifest.json` that lists every file with size and SHA-256. The manifest is the
-last file written and the directory appears by one rename, so an artefact exists completely or not at all.
+errors and `provenance`. An artefact is a directory with a `manifest.json` that lists every file with size and SHA-256. The
+manifest is the last file written and the directory appears by one rename, so an artefact exists completely or not at all.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
+import shlex
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from potstill import provenance
 from potstill.errors import ArtefactError
 
 MANIFEST = "manifest.json"
 _STARTED = time.monotonic()  # imported first by every job
+CHECKSUM = "checksum"
+CALL = "POTSTILL_CALL"  # what follows `snakemake --config` in this call: set by the Snakefile, for messages
 
 
 def canonical_json(value: Any) -> str:
@@ -71,14 +75,45 @@ def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> No
         files[path.relative_to(directory).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     manifest = {
         "artefact": name,
+        "digests": _digests(name),
         "files": files,
         "spec": spec,
         "seconds": round(time.monotonic() - _STARTED, 1),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        **provenance.facts(),
         **facts,
     }
-    write_atomically(directory / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_atomically(directory / MANIFEST, sealed(manifest))
+
+
+def _digests(name: str) -> dict[str, str] | None:
+    """Digests of spec and code, as they stand in the name of an artefact of the plan."""
+    parts = re.search(r"-([0-9a-f]+)\.([0-9a-f]+)$", name)
+    return {"spec": parts[1], "code": parts[2]} if parts else None
+
+
+def sealed(content: Mapping[str, Any]) -> str:
+    """A record as text; its `checksum` is the SHA-256 of all that it says, so that a flipped bit in it is found, too."""
+    content = json.loads(json.dumps(content))  # as it will be read: keys are text
+    checksum = hashlib.sha256(canonical_json(content).encode()).hexdigest()
+    return json.dumps({**content, CHECKSUM: checksum}, indent=1, sort_keys=True) + "\n"
+
+
+def unsealed(text: str) -> dict[str, Any]:
+    """What a sealed record says; one of the time before records were sealed is taken as it is.
+
+    Raises:
+        ValueError: not JSON, or not the text that `sealed` wrote.
+    """
+    content = json.loads(text)
+    if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
+        raise ValueError("no list of files")
+    if CHECKSUM not in content and "commit" not in content:
+        return content
+    said = {key: value for key, value in content.items() if key != CHECKSUM}
+    if text != sealed(said):
+        raise ValueError("its text is not what was written")
+    return said
 
 
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
@@ -99,22 +134,25 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         raise
 
 
-def read_manifest(directory: str | os.PathLike[str]) -> Mapping[str, Any]:
+def read_manifest(directory: str | os.PathLike[str], cure: str | None = None) -> Mapping[str, Any]:
     """The manifest of a finished artefact.
 
+    Args:
+        cure: end of the message when it cannot be used; None: the commands that make the artefact again.
+
     Raises:
-        ArtefactError: no manifest, or one that is not JSON.
+        ArtefactError: no manifest, one that is damaged, or another artefact's.
     """
-    path = Path(directory) / MANIFEST
+    path, cure = Path(directory) / MANIFEST, cure or rebuild_hint(directory)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        manifest["files"]
+        manifest = unsealed(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ArtefactError(
-            f"{directory}: no {MANIFEST}, so it was never finished. {rebuild_hint(directory)}"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(f"{path}: damaged ({error}). {rebuild_hint(directory)}") from None
+        raise ArtefactError(f"{directory}: no {MANIFEST}, so it was never finished. {cure}") from None
+    except ValueError as error:
+        raise ArtefactError(f"{path}: damaged ({error}). {cure}") from None
+    # A manifest older than seals may lie in a folder that was renamed.
+    if "commit" in manifest and manifest["artefact"] != Path(os.path.abspath(directory)).name:
+        raise ArtefactError(f"{path}: this is the manifest of {manifest['artefact']}. {cure}")
     return manifest
 
 
@@ -126,22 +164,46 @@ def verify(directory: str | os.PathLike[str], names: Iterable[str] | None = None
         names: the files that are going to be read; None checks all of them, weights included.
 
     Raises:
-        ArtefactError: a file is missing, has another size or other bytes; names the file and the command that rebuilds it.
+        ArtefactError: a file is missing, has another size or other bytes, or was not there when the artefact was made;
+            names the file and the command that mends it.
     """
     manifest = read_manifest(directory)
-    for name in manifest["files"] if names is None else names:
-        path = Path(directory) / name
-        if name not in manifest["files"]:
-            raise ArtefactError(f"{path}: not listed in {MANIFEST}. {rebuild_hint(directory)}")
-        expected = manifest["files"][name]
-        if not path.is_file():
-            raise ArtefactError(f"{path}: missing. {rebuild_hint(directory)}")
-        if path.stat().st_size != expected["bytes"]:
-            found = f"{path.stat().st_size} bytes, the manifest says {expected['bytes']}"
-            raise ArtefactError(f"{path}: {found}. {rebuild_hint(directory)}")
-        if sha256_file(path) != expected["sha256"]:
-            raise ArtefactError(f"{path}: its bytes changed since it was written (SHA-256). {rebuild_hint(directory)}")
+    for message in damages(Path(directory), manifest["files"], names, rebuild_hint(directory)):
+        raise ArtefactError(message)
     return manifest
+
+
+def damages(directory: Path, files: Mapping[str, Any], names: Iterable[str] | None, cure: str) -> Iterator[str]:
+    """A message for every file of an artefact that is not as `files` (its manifest's) says.
+
+    With `names` None all of them are read, and further files count as wrong: what was put into a model's folder later, such
+    as an adapter, would be loaded with it. Hidden files are no matter.
+    """
+    for name in files if names is None else names:
+        if name not in files:
+            yield f"{directory / name}: not listed in {MANIFEST}. {cure}"
+        elif what := damage(directory / name, files[name]):
+            yield f"{directory / name}: {what}. {cure}"
+    if names is None:
+        for path in sorted(p for p in directory.rglob("*") if p.is_file()):
+            name = path.relative_to(directory).as_posix()
+            if name not in (*files, MANIFEST) and not any(part.startswith(".") for part in name.split("/")):
+                remedy = f"Remove it: rm {shlex.quote(str(path))}"
+                yield f"{path}: not listed in {MANIFEST}, so it was put there later. {remedy}"
+
+
+def damage(path: Path, expected: Mapping[str, Any] | str) -> str | None:
+    """What is wrong with a file; None when its bytes are the expected ones (a manifest's entry, or a SHA-256 alone)."""
+    if isinstance(expected, str):
+        expected = {"sha256": expected}
+    if not path.is_file():
+        return "missing"
+    size = path.stat().st_size
+    if size != expected.get("bytes", size):
+        return f"{size} bytes, but {expected['bytes']} were written"
+    if sha256_file(path) != expected["sha256"]:
+        return "its bytes changed since it was written (SHA-256)"
+    return None
 
 
 def read_json(directory: Path, name: str) -> dict[str, Any]:
@@ -154,8 +216,28 @@ def read_json(directory: Path, name: str) -> dict[str, Any]:
 
 
 def rebuild_hint(directory: str | os.PathLike[str]) -> str:
-    """The commands that make a damaged artefact again."""
-    return f"Rebuild it: rm -r {directory} && snakemake --cores all {directory}/{MANIFEST}"
+    """How to make a damaged artefact again, as the end of a message."""
+    return f"Rebuild it: {rebuild_command(Path(directory))}"
+
+
+def rebuild_command(directory: Path, call: str | None = None) -> str:
+    """The commands that make a damaged artefact again.
+
+    Args:
+        call: what follows `--config`; None: as in the call that this process is part of.
+    """
+    if directory.parent.name.endswith(".checkpoints"):  # the training goes on from the one before
+        run = directory.parent.name.removeprefix(".").removesuffix(".checkpoints")
+        return f"rm -r {shlex.quote(str(directory))} && {make_command(f'{directory.parent.parent / run}/{MANIFEST}', call)}"
+    return f"rm -r {shlex.quote(str(directory))} && {make_command(f'{directory}/{MANIFEST}', call)}"
+
+
+def make_command(target: str, call: str | None = None) -> str:
+    """The call of Snakemake that makes a file."""
+    call = os.environ.get(CALL, "") if call is None else call
+    # What other code made cannot be made again under its name, but what stands in for it can.
+    target = "all" if "code=keep" in call.split() else shlex.quote(target)
+    return f"snakemake --cores all {target}" + (f" --config {call}" if call else "")
 
 
 def _publish(temporary: Path, final: Path) -> None:

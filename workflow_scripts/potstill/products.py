@@ -5,19 +5,22 @@ content changes. Beside it lies a record, `results/<experiment>/.made/<product>.
 with the id that it wants. So the order matters: the record goes before the first file changes, and comes back after the
 last one has.
 
-A stage that makes an end product gets two more inputs: `record` (the record's path) and `product_id`.
+A stage that makes an end product gets further inputs: `record` (the record's path), `product_id`, and `reads`, the
+records of the end products that it reads.
 """
 
 import contextlib
-import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.artefacts import fsync, sha256_file, write_atomically
+from potstill import provenance
+from potstill.artefacts import damage, fsync, make_command, sealed, sha256_file, unsealed, write_atomically
+from potstill.errors import ArtefactError
 
 
 @contextlib.contextmanager
@@ -61,17 +64,62 @@ def forget_product(inputs: Mapping[str, Any]) -> None:
 
 
 def record_product(inputs: Mapping[str, Any], files: Iterable[Path]) -> None:
-    """Write the record: the id that the product was made from, and each file's SHA-256.
+    """Write the record: the id that the product was made from, and each file's size and SHA-256.
 
     File names are relative to the experiment's folder, which holds `.made/`.
     """
     record = Path(inputs["record"])
     experiment = record.parent.parent
-    digests = {Path(os.path.relpath(path, experiment)).as_posix(): sha256_file(path) for path in files}
-    content = {"id": inputs["product_id"], "files": digests}
-    write_atomically(record, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    written = {
+        Path(os.path.relpath(path, experiment)).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+        for path in files
+    }
+    content = {"product": record.stem, "id": inputs["product_id"], "files": written, **provenance.facts()}
+    write_atomically(record, sealed(content))
     # The mark by which the plan had an outdated product replaced.
     (experiment / ".due" / record.stem).unlink(missing_ok=True)
+
+
+def verify_products(inputs: Mapping[str, Any]) -> None:
+    """Check the end products that a stage reads against their records, byte for byte.
+
+    Raises:
+        ArtefactError: the first file that is not as recorded, and the command that makes it again.
+    """
+    for record in inputs.get("reads", ()):
+        for message in product_damages(Path(record)):
+            raise ArtefactError(message)
+
+
+def product_damages(record: Path, call: str | None = None) -> Iterator[str]:
+    """A message for every file of an end product that is not as its record says, or one for the record itself.
+
+    Args:
+        call: what follows `snakemake --config` in the cure; None: as in the call that this process is part of.
+    """
+    experiment = record.parent.parent
+    try:
+        content = unsealed(record.read_text(encoding="utf-8"))
+        if content.get("product", record.stem) != record.stem:
+            raise ValueError(f"the record of {content['product']}")
+    except FileNotFoundError:
+        yield f"{record}: missing, so what it stands for was never finished. Make it: {_target(record, call)}"
+    except ValueError as error:
+        yield f"{record}: damaged ({error}). {_rebuild(record, _target(record, call))}"
+    else:
+        files = content["files"]
+        for name in files:
+            if what := damage(experiment / name, files[name]):
+                yield f"{experiment / name}: {what}. {_rebuild(record, make_command(f'{experiment}/{next(iter(files))}', call))}"
+
+
+def _rebuild(record: Path, command: str) -> str:
+    return f"Rebuild it: rm {shlex.quote(str(record))} && {command}"
+
+
+def _target(record: Path, call: str | None) -> str:
+    """What makes a product of which the record cannot tell the files: the plan knows what is not there."""
+    return make_command("all", call)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ goes. Paths are not part of the spec: the same artefact is the same wherever it 
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -16,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from potstill.errors import PotstillError
+from potstill.errors import ArtefactError, PotstillError
+from potstill.version_gate import refuse_unsafe
+
+LONG_ARGUMENTS = ".long_arguments"  # folder of the results
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,26 @@ def run(main: Callable[[Stage], None]) -> None:
     # Threads that wait for each other by spinning waste the cores that other jobs need: a step took twice as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with explain_errors():
+        refuse_unsafe()
         main(Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads))
 
 
 def _json(argument: str) -> dict[str, Any]:
-    text = Path(argument[1:]).read_text(encoding="utf-8") if argument.startswith("@") else argument
-    value: dict[str, Any] = json.loads(text)
+    value: dict[str, Any] = json.loads(_file(Path(argument[1:])) if argument.startswith("@") else argument)
     return value
+
+
+def long_argument_name(text: str) -> str:
+    """Name, without suffix, of the file that holds an argument too long for a command line."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _file(path: Path) -> str:
+    """The text of an argument's file; one that the plan wrote is named by what it holds."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.parent.name == LONG_ARGUMENTS and path.stem != long_argument_name(text):
+        raise ArtefactError(f"{path}: damaged. Start snakemake again: it is written anew")
+    return text
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from potstill.models.device import synchronize
 from potstill.models.directory import model_directory
 from potstill.models.encode import collate
 from potstill.models.task_model import TaskModel
-from potstill.models.versions import library_versions
+from potstill.provenance import library_versions
 
 MIB = 1024 * 1024
 

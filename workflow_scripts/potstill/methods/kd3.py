@@ -21,6 +21,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from potstill.artefacts import verify
 from potstill.methods.interface import Method, Setup, Term
 from potstill.methods.terms.features import Features, layer_pairs
 from potstill.methods.terms.gold import Gold
@@ -47,5 +48,6 @@ def build(options: Options, setup: Setup) -> Method:
 
 
 def _stored_layers(shard: Path) -> list[int]:
+    verify(shard, [HIDDEN])
     with safe_open(shard / HIDDEN, framework="pt") as stored:
         return sorted(int(name.rpartition("_")[2]) for name in stored.keys())  # noqa: SIM118

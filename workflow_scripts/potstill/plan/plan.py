@@ -10,14 +10,17 @@ from typing import Any
 from potstill.artefacts import canonical_json, write_atomically
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
+from potstill.plan.experiment import MainConfig
 from potstill.plan.failures import describe, failures
 from potstill.plan.graph import Graph, build_graph
-from potstill.plan.nodes import Node, digest, pending
+from potstill.plan.nodes import Node, pending
 from potstill.plan.probe import choose_teacher
 from potstill.plan.products import Product, build_products
 from potstill.plan.rates import Rates, remember
+from potstill.plan.read import read_yaml
 from potstill.plan.resources import memory_mb, runtime_minutes
 from potstill.plan.workload import Workloads
+from potstill.stage import LONG_ARGUMENTS, long_argument_name
 
 NOTHING = "(?!)"  # a regular expression that matches no name
 
@@ -136,6 +139,8 @@ class Plan:
                 inputs[role] = {key: node.directory(self.results) for key, node in value.items()}
             else:
                 inputs[role] = [node.directory(self.results) for node in value]
+        if product.products:
+            inputs["reads"] = [other.record(self.folder) for other in product.products]
         for other in product.products:
             if "/" not in other.name:
                 inputs[other.name] = f"{self.folder}/{other.output}"
@@ -163,6 +168,12 @@ class Plan:
             count = f"{kept} of {len(self.graph.runs)} runs"
             lines += [f"- {count} were made by other versions of the code (code=keep); runs.csv marks them"]
         return "\n".join(lines) + "\n"
+
+    def call(self) -> str:
+        """What must follow `--config` for the same plan: for commands that messages tell a person to type."""
+        main = self.configuration.main.model_dump(mode="json", exclude={"report"}, exclude_none=True)
+        usual = {**MainConfig().as_json(), **read_yaml(self.root / "config" / "config.yaml"), "experiment": None}
+        return " ".join(shlex.quote(f"{key}={value}") for key, value in main.items() if value != usual.get(key))
 
     def failures(self) -> str:
         """What the jobs of this call failed with, for a terminal."""
@@ -206,7 +217,7 @@ def _inline_or_file(text: str, results: str) -> str:
     quoted = shlex.quote(text)
     if len(quoted.encode()) < 40_000:
         return quoted
-    path = Path(results, ".long_arguments", f"{digest(text)[:20]}.json")
-    if not path.exists():
+    path = Path(results, LONG_ARGUMENTS, f"{long_argument_name(text)}.json")
+    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
         write_atomically(path, text)
     return shlex.quote(f"@{path}")

@@ -1,11 +1,11 @@
 """Named end products: tables, figures, report, and the collected data that they show."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from potstill.artefacts import unsealed
 from potstill.plan.base import Record
 from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
@@ -61,7 +61,7 @@ class Product:
     def is_made(self, folder: str) -> bool:
         """Whether it lies there complete and made from just these inputs."""
         try:
-            made = json.loads(Path(self.record(folder)).read_text(encoding="utf-8"))["id"]
+            made = unsealed(Path(self.record(folder)).read_text(encoding="utf-8"))["id"]
         except (OSError, ValueError, KeyError, TypeError):
             return False
         return bool(made == self.id) and all(Path(folder, file).exists() for file in self.files)

@@ -7,7 +7,7 @@ from typing import Any
 from potstill.artefacts import is_finished
 from potstill.errors import ConfigError, PotstillError
 from potstill.plan.configuration import RESERVED, load_configuration
-from potstill.plan.plan import make_plan
+from potstill.plan.plan import Plan, make_plan
 from potstill.plan.probe import candidates
 
 KINDS = tuple(kind for kind in RESERVED if kind not in ("probes", "logs"))
@@ -51,7 +51,14 @@ def _owner(path: Path) -> str:
     return owner if path.name == f".{owner}.checkpoints" and not is_finished(path.with_name(owner)) else path.name
 
 
-def _used(root: Path, main: Mapping[str, Any]) -> set[str]:
+def possible_plans(root: Path, main: Mapping[str, Any]) -> list[Plan]:
+    """The plans of one experiment, one for each of its possible teachers; of several, none is probed for."""
     teachers = candidates(load_configuration(root / "config", main))
-    graphs = [make_plan(root, {**main, "teacher": teacher}, probe=False).graph for teacher in teachers]
+    if len(teachers) == 1:
+        return [make_plan(root, main, probe=False)]
+    return [make_plan(root, {**main, "teacher": teacher}, probe=False) for teacher in teachers]
+
+
+def _used(root: Path, main: Mapping[str, Any]) -> set[str]:
+    graphs = [plan.graph for plan in possible_plans(root, main)]
     return {f"{kind}/{name}" for graph in graphs for kind, nodes in graph.nodes.items() for name in nodes}

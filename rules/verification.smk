@@ -1,0 +1,13 @@
+# Every byte that this experiment uses against the records beside it; makes nothing.
+
+
+rule verify:
+    log:
+        f"<results>/logs/verify/{PLAN.experiment}.log",
+    threads: ALL_CORES
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        config=PLAN.call(),
+    shell:
+        "python workflow_scripts/verify.py --config {params.config} --threads {threads} 2>&1 | tee -i {log:q}"
