@@ -4,9 +4,9 @@
 rule verify:
     log:
         f"<results>/logs/verify/{PLAN.experiment}.log",
-    threads: ALL_CORES
     conda:
         "../envs/analysis.yaml"
+    threads: ALL_CORES
     params:
         config=PLAN.call(),
     shell:

@@ -99,7 +99,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path, position: int) -> None:
 def test_a_truncated_a_missing_and_an_unlisted_file_are_found(tmp_path: Path) -> None:
     artefact = write(tmp_path / "thing")
     (artefact / "data.bin").write_bytes(b"short")
-    with pytest.raises(ArtefactError, match=r"data\.bin: 5 bytes, the manifest says 1000"):
+    with pytest.raises(ArtefactError, match=r"data\.bin: 5 bytes, but 1000 were written"):
         artefacts.verify(artefact)
     (artefact / "data.bin").unlink()
     with pytest.raises(ArtefactError, match=r"data\.bin: missing"):
@@ -115,6 +115,62 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
     (artefact / "manifest.json").write_text(text)
     with pytest.raises(ArtefactError, match=r"manifest\.json: damaged"):
         artefacts.read_manifest(artefact)
+
+
+def test_every_flipped_bit_of_a_manifest_is_found(tmp_path: Path) -> None:
+    artefact = write(tmp_path / "thing-0123456789.abcdef")
+    path = artefact / "manifest.json"
+    written = path.read_bytes()
+    for position in range(len(written)):
+        changed = bytearray(written)
+        changed[position] ^= 1 << position % 8
+        path.write_bytes(changed)
+        with pytest.raises(ArtefactError, match=r"manifest\.json: damaged.*Rebuild it: rm -r "):
+            artefacts.read_manifest(artefact)
+    path.write_bytes(written)
+    assert artefacts.verify(artefact)["digests"] == {"spec": "0123456789", "code": "abcdef"}
+
+
+def test_two_artefacts_that_change_places_are_told_apart(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(tmp_path / name)
+    artefacts.verify(tmp_path / "one")
+    (tmp_path / "one").rename(tmp_path / "other")
+    (tmp_path / "two").rename(tmp_path / "one")
+    with pytest.raises(ArtefactError, match=r"one/manifest\.json: this is the manifest of two\. Rebuild it"):
+        artefacts.verify(tmp_path / "one")
+
+
+def test_a_manifest_of_the_time_before_seals_is_still_read(tmp_path: Path) -> None:
+    artefact = write(tmp_path / "thing")
+    manifest = dict(artefacts.read_manifest(artefact))
+    for key in ("commit", "modified", "digests"):
+        del manifest[key]
+    (artefact / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    assert artefacts.verify(artefact) == manifest
+
+
+def test_a_file_that_was_put_there_later_is_found_when_all_is_read(tmp_path: Path) -> None:
+    artefact = write(tmp_path / "thing")
+    (artefact / ".DS_Store").write_text("")
+    artefacts.verify(artefact)
+    (artefact / "sub" / "adapter_config.json").write_text("{}")
+    artefacts.verify(artefact, ["data.bin"])
+    with pytest.raises(ArtefactError, match=r"adapter_config\.json: not listed.*Remove it: rm .*adapter_config\.json$"):
+        artefacts.verify(artefact)
+
+
+def test_the_cure_is_of_this_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POTSTILL_CALL", "experiment=smoke 'results=my results'")
+    assert artefacts.rebuild_hint("my results/runs/x") == (
+        "Rebuild it: rm -r 'my results/runs/x' && "
+        "snakemake --cores all 'my results/runs/x/manifest.json' --config experiment=smoke 'results=my results'"
+    )
+    assert artefacts.rebuild_hint("r/runs/.x.checkpoints/step-3").partition(" --config")[0] == (
+        "Rebuild it: rm -r r/runs/.x.checkpoints/step-3 && snakemake --cores all r/runs/x/manifest.json"
+    )
+    monkeypatch.setenv("POTSTILL_CALL", "code=keep")
+    assert artefacts.rebuild_hint("r/runs/x").endswith("&& snakemake --cores all all --config code=keep")
 
 
 def test_a_folder_without_manifest_was_never_finished(tmp_path: Path) -> None:

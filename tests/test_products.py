@@ -6,6 +6,7 @@ import os
 import pytest
 from potstill import products
 from potstill.artefacts import sha256_file
+from potstill.errors import ArtefactError
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def test_a_directory_is_replaced_as_a_whole(tmp_path, inputs):
     assert [p.name for p in output.rglob("*") if p.is_file()] == ["new.txt"]
     record = json.loads((tmp_path / ".made" / "collected.json").read_text())
     digest = sha256_file(output / "sub" / "new.txt")
-    assert record == {"id": "collected-1", "files": {"collected/sub/new.txt": digest}}
+    assert (record["product"], record["id"]) == ("collected", "collected-1")
+    assert record["files"] == {"collected/sub/new.txt": {"bytes": 3, "sha256": digest}}
     assert sorted(os.listdir(tmp_path)) == [".made", "collected"]
 
 
@@ -80,3 +82,59 @@ def test_a_kill_while_replacing_leaves_no_record(tmp_path, inputs, publish, monk
     with pytest.raises(KeyboardInterrupt):
         publish_again()
     assert not (tmp_path / ".made" / "collected.json").exists()
+
+
+def test_a_reader_is_stopped_by_a_changed_byte_with_the_way_to_mend_it(tmp_path, inputs):
+    with products.publish_directory(tmp_path / "collected", inputs) as folder:
+        (folder / "a.parquet").write_bytes(b"first")
+        (folder / "b.parquet").write_bytes(b"other")
+    reads = {"reads": [inputs["record"]]}
+    products.verify_products(reads)
+    (tmp_path / "collected" / "b.parquet").write_bytes(b"othes")
+    with pytest.raises(ArtefactError) as caught:
+        products.verify_products(reads)
+    record = tmp_path / ".made" / "collected.json"
+    assert str(caught.value) == (
+        f"{tmp_path}/collected/b.parquet: its bytes changed since it was written (SHA-256). Rebuild it: rm {record} && "
+        f"snakemake --cores all {tmp_path}/collected/a.parquet"
+    )
+
+
+def test_a_product_without_record_and_one_with_anothers_are_refused(tmp_path, inputs):
+    for name in ("collected", "comparison"):
+        made = {"record": str(tmp_path / ".made" / f"{name}.json"), "product_id": name}
+        with products.publish_directory(tmp_path / name, made) as folder:
+            (folder / "x").write_text("x")
+    record = tmp_path / ".made" / "collected.json"
+    os.replace(tmp_path / ".made" / "comparison.json", record)
+    with pytest.raises(ArtefactError, match=r"collected\.json: damaged \(the record of comparison\)\. Rebuild it: rm "):
+        products.verify_products({"reads": [str(record)]})
+    record.unlink()
+    with pytest.raises(ArtefactError, match=r"collected\.json: missing, so .* Make it: snakemake --cores all all"):
+        products.verify_products({"reads": [str(record)]})
+
+
+def test_every_flipped_bit_of_a_record_is_found(tmp_path, inputs):
+    with products.publish_directory(tmp_path / "collected", inputs) as folder:
+        (folder / "x").write_text("x")
+    record = tmp_path / ".made" / "collected.json"
+    written = record.read_bytes()
+    for position in range(len(written)):
+        changed = bytearray(written)
+        changed[position] ^= 1 << position % 8
+        record.write_bytes(changed)
+        assert len(list(products.product_damages(record))) == 1, position
+    record.write_bytes(written)
+    assert not list(products.product_damages(record))
+
+
+def test_a_record_of_the_time_before_seals_is_still_checked(tmp_path, inputs):
+    with products.publish_directory(tmp_path / "collected", inputs) as folder:
+        (folder / "x").write_text("x")
+    record = tmp_path / ".made" / "collected.json"
+    record.write_text(
+        json.dumps({"id": "collected-1", "files": {"collected/x": sha256_file(tmp_path / "collected/x")}})
+    )
+    assert not list(products.product_damages(record))
+    (tmp_path / "collected" / "x").write_text("y")
+    assert "collected/x: its bytes changed" in next(products.product_damages(record))

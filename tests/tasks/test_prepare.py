@@ -353,4 +353,4 @@ def test_the_stage_leaves_nothing_when_the_data_are_bad(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path / "examples") == []
     (dataset / "a.csv").write_text("changed")
-    assert "the manifest says" in stage(CLASSIFICATION, dataset, tmp_path / "examples" / "x").stderr
+    assert "were written. Rebuild it" in stage(CLASSIFICATION, dataset, tmp_path / "examples" / "x").stderr

@@ -269,7 +269,7 @@ def test_neutral_modules_change_no_byte_of_what_a_run_computes(place, targets, t
     ):
         monkeypatch.setattr(f"potstill.{silenced}", lambda self, *facts: None)
     monkeypatch.setattr("potstill.training.card.write_card", lambda *arguments, **facts: None)
-    monkeypatch.setattr("potstill.models.versions.library_versions", dict)
+    monkeypatch.setattr("potstill.provenance.library_versions", dict)
     train(place, tmp_path / "without", request, label_logits=targets["label_logits"])
     files = [artefacts.read_manifest(tmp_path / name)["files"] for name in ("with", "without")]
     apart = {name for name in files[0].keys() | files[1].keys() if files[0].get(name) != files[1].get(name)}

@@ -4,6 +4,7 @@ Nothing here tells who made it or on which machine: results are handed on.
 """
 
 import functools
+import itertools
 import os
 import platform
 import re
@@ -62,7 +63,7 @@ def command(arguments: Sequence[str]) -> list[str]:
     The value of `--spec` is left out: it stands in the manifest as `spec`.
     """
     told = [Path(arguments[0]).name]
-    for before, argument in zip(arguments, arguments[1:], strict=False):
+    for before, argument in itertools.pairwise(arguments):
         inside = argument.replace(f"{os.getcwd()}/", "")
         told.append("(spec)" if before == "--spec" else _FOLDERS.sub(".../", inside))
     return told

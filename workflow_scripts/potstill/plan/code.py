@@ -24,6 +24,7 @@ NEUTRAL = {
     "potstill.stage": "the command line",
     "potstill.training.checkpoint": "an interrupted run goes on to the same bytes",
     "potstill.training.progress": "what a person sees meanwhile",
+    "potstill.version_gate": "refuses versions of libraries; those that count are in the digest",
     "potstill.training.card": "the model card: described beside the weights, read by no stage",
 }
 
