@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# In every access token of the tests.
+CANARY = "CANARYthatNobodyMayEverWriteDown"
+
 # What a fresh clone has; results, environments and caches stay behind.
 PARTS = ("Snakefile", "rules", "config", "workflow_scripts", "envs", "profiles", "docs/captions", "tests/assets/smoke")
 

@@ -16,15 +16,6 @@ pytestmark = pytest.mark.slow
 TABLES = ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs")
 
 
-@pytest.fixture(scope="module")
-def generation(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The smoke project with the generative experiment run as well."""
-    project = Project.copy(tmp_path_factory.mktemp("generation"), smoke.folder, results=True)
-    result = project.snakemake("all", "--config", "experiment=smoke_generation")
-    assert result.code == 0, result.output
-    return project
-
-
 def runs(project: Project, experiment: str) -> pd.DataFrame:
     return pd.read_parquet(project.folder / "results" / experiment / "collected/runs.parquet")
 
