@@ -174,6 +174,20 @@ def damage(folder: Path, how: str) -> None:
             (folder / "config.json").write_text('{"model_type": "own", "auto_map": {"AutoModel": "modeling_own.Own"}}')
         case "tokenizer auto map":
             (folder / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["x.Own", null]}}')
+        case "kernel":
+            (folder / "config.json").write_text(
+                '{"model_type": "bert", "_attn_implementation_internal": "evil/kernels"}'
+            )
+        case "nested kernel":
+            nested = {
+                "model_type": "bert",
+                "text_config": {"attn_implementation": {"": "sdpa", "x": "evil/kernels:main"}},
+            }
+            (folder / "config.json").write_text(json.dumps(nested))
+        case "part elsewhere":
+            index = {"weight_map": {"a": "model.safetensors", "b": "../../elsewhere.safetensors"}}
+            (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+            (folder.parent.parent / "elsewhere.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
         case "pickle only":
             (folder / "model.safetensors").unlink()
         case "truncated":
@@ -199,6 +213,9 @@ def damage(folder: Path, how: str) -> None:
         ("no model type", "no model_type"),
         ("auto map", "config.json has an auto_map.*trust_remote_code: true"),
         ("tokenizer auto map", "tokenizer_config.json has an auto_map"),
+        ("kernel", r"asks for _attn_implementation_internal: evil/kernels: code of another repository"),
+        ("nested kernel", r"asks for attn_implementation: evil/kernels:main: code of another repository"),
+        ("part elsewhere", r"1 parts of the weights are missing, the first is \.\./\.\./elsewhere\.safetensors"),
         ("pickle only", r"no \.safetensors file \(found pytorch_model\.bin\)"),
         ("truncated", r"model\.safetensors is damaged or incomplete"),
         ("no header", r"model\.safetensors is damaged or incomplete"),
@@ -222,6 +239,22 @@ def test_code_comes_along_only_when_it_is_trusted(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     model.take_model(Located(folder, {}), True, tmp_path / "out")
     assert set(os.listdir(tmp_path / "out")) == {*MODEL_FILES, "modeling_own.py"}
+
+
+def test_code_that_nothing_asks_for_stays_behind(tmp_path: Path) -> None:
+    """Many repositories hold Python files that no configuration names: the model is used without them."""
+    folder = model_directory(tmp_path / "mine")
+    assert list(folder.glob("*.py"))
+    (tmp_path / "out").mkdir()
+    model.take_model(Located(folder, {}), False, tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.py"))
+
+
+def test_an_ordinary_choice_of_attention_is_no_code(tmp_path: Path) -> None:
+    folder = model_directory(tmp_path / "mine")
+    (folder / "config.json").write_text('{"model_type": "bert", "_attn_implementation": "sdpa", "auto": "a/b"}')
+    (tmp_path / "out").mkdir()
+    model.take_model(Located(folder, {}), False, tmp_path / "out")
 
 
 def test_a_file_is_not_a_model(tmp_path: Path) -> None:

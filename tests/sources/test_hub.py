@@ -1,9 +1,11 @@
 """The Hub up to the network: its real error classes become messages, and its real cache is read offline."""
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -34,31 +36,31 @@ def not_cached(cause: Exception) -> Exception:
     return error
 
 
-def http(kind: type[Exception], status: int) -> Exception:
+def failed(kind: type[Exception], status: int) -> Exception:
     return kind(f"{status} Client Error.", response=response(status))  # type: ignore[call-arg]
 
 
 ERRORS = [
     (
-        http(errors.GatedRepoError, 403),
+        failed(errors.GatedRepoError, 403),
         None,
         "it is gated, and no HF_TOKEN is set.*Accept its terms at https://huggingface.co/owner/name",
     ),
-    (http(errors.GatedRepoError, 403), TOKEN, "it is gated, and the HF_TOKEN that is set has none"),
-    (http(errors.RepositoryNotFoundError, 401), None, "there is no such model, or it is private and no HF_TOKEN"),
-    (http(errors.RepositoryNotFoundError, 404), TOKEN, "there is no such model"),
-    (http(errors.RevisionNotFoundError, 404), None, f"it has no commit {REVISION}"),
-    (http(errors.RemoteEntryNotFoundError, 404), None, "a file is not there"),
-    (http(errors.HfHubHTTPError, 401), TOKEN, r"access is refused \(HTTP 401\)"),
-    (http(errors.HfHubHTTPError, 403), None, r"access is refused \(HTTP 403\)"),
-    (http(errors.HfHubHTTPError, 429), None, "too many requests"),
-    (http(errors.HfHubHTTPError, 502), None, r"HTTP 502\. Try again later"),
+    (failed(errors.GatedRepoError, 403), TOKEN, "it is gated, and the HF_TOKEN that is set has none"),
+    (failed(errors.RepositoryNotFoundError, 401), None, "there is no such model, or it is private and no HF_TOKEN"),
+    (failed(errors.RepositoryNotFoundError, 404), TOKEN, "there is no such model"),
+    (failed(errors.RevisionNotFoundError, 404), None, f"it has no commit {REVISION}"),
+    (failed(errors.RemoteEntryNotFoundError, 404), None, "a file is not there"),
+    (failed(errors.HfHubHTTPError, 401), TOKEN, r"access is refused \(HTTP 401\)"),
+    (failed(errors.HfHubHTTPError, 403), None, r"access is refused \(HTTP 403\)"),
+    (failed(errors.HfHubHTTPError, 429), None, "too many requests"),
+    (failed(errors.HfHubHTTPError, 502), None, r"HTTP 502\. Try again later"),
     (httpx2.ConnectError("[Errno -2] Name or service not known"), None, r"cannot be reached \(ConnectError\)"),
     (httpx2.ConnectTimeout("timed out"), None, r"cannot be reached \(ConnectTimeout\)"),
     (httpx2.ProxyError("407"), None, r"cannot be reached \(ProxyError\). Check network and proxy"),
     (errors.LocalEntryNotFoundError("An error happened"), None, "cannot be reached"),
     (not_cached(httpx2.ConnectError("no route")), None, r"cannot be reached \(ConnectError\)"),
-    (not_cached(http(errors.HfHubHTTPError, 503)), None, "the Hub answers HTTP 503"),
+    (not_cached(failed(errors.HfHubHTTPError, 503)), None, "the Hub answers HTTP 503"),
     (errors.XetDownloadError("xet"), None, "cannot be reached"),
     (errors.HFValidationError("Repo id must"), None, "this is not a repository's name"),
 ]
@@ -190,3 +192,49 @@ def test_gguf_from_the_hub_must_be_named(tmp_path: Path) -> None:
     done = run("fetch_model.py", spec, tmp_path / "assets" / "m")
     assert done.returncode == 2
     assert "name the one .gguf file to fetch in the source's `files`" in done.stderr
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A Hub whose one repository lists a file under a name of its choice."""
+
+    wicked = ""
+
+    def do_GET(self) -> None:
+        names = ["train.csv", self.wicked]
+        entries = [{"type": "file", "path": name, "size": 3, "oid": "a" * 40} for name in names]
+        info = {"_id": "x", "id": "owner/name", "sha": REVISION, "siblings": [{"rfilename": name} for name in names]}
+        known = {"tree": json.dumps(entries), "revision": json.dumps(info), "resolve": "a,b"}
+        content = next(text for part, text in known.items() if f"/{part}/" in self.path).encode()
+        self.send_response(200)
+        headers = {"Content-Type": "application/json", "X-Repo-Commit": REVISION, "ETag": '"abc"'}
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *arguments: object) -> None:
+        """Quiet."""
+
+
+@pytest.mark.parametrize("wicked", ["../../../../../evil.csv", "a/../../evil.csv", "/tmp/evil.csv"])
+def test_a_file_of_the_hub_cannot_leave_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wicked: str
+) -> None:
+    monkeypatch.setattr(Hub, "wicked", wicked)
+    (tmp_path / "assets").mkdir()
+    spec = {"source": {"hub": "owner/name", "revision": REVISION}, "files": ["train.csv", "*evil.csv"]}
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        environment = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "NO_PROXY": "127.0.0.1"}
+        done = run("fetch_dataset.py", spec, tmp_path / "assets" / "d", **environment)
+        server.shutdown()
+    assert done.returncode == 2, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "a file's name in it leads out of its folder" in line
+    assert "Traceback" not in done.stderr
+    assert os.listdir(tmp_path / "assets") == []
+    assert not [*tmp_path.rglob("*evil*"), *tmp_path.parent.glob("*evil*"), *Path("/tmp").glob("evil*")]

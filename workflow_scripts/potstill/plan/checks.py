@@ -32,6 +32,11 @@ def check(configuration: Configuration, root: Path) -> None:
 
 def _names(configuration: Configuration, root: Path) -> Iterator[str]:
     experiment, catalogue, path = configuration.experiment, configuration.catalogue, configuration.path
+    places = [(name, where) for (_, name), where in configuration.origins.items()]
+    places += [(label, f"{path}: methods.{label}") for label in experiment.methods]
+    for name, where in places:
+        if not _is_name(name):
+            yield f"{where}: {name!r} cannot be a name: it reads as a place in the file system; use letters, digits, . _ -"
     for task in experiment.tasks:
         if task not in catalogue.tasks:
             yield f"{path}: tasks.{task}: not in config/tasks.yaml{suggestion(task, catalogue.tasks)}"
@@ -52,6 +57,12 @@ def _names(configuration: Configuration, root: Path) -> Iterator[str]:
         if settings.method not in methods.names():
             key = f"methods.{label}" + (".method" if settings.method != label else "")
             yield f"{path}: {key}: {settings.method!r} is not a method{suggestion(settings.method, methods.names())}"
+
+
+def _is_name(text: str) -> bool:
+    """Whether a name stays what it is where files are named after it (`owner/name` does)."""
+    parts = text.split("/")
+    return text.isprintable() and "\\" not in text and all(part.strip(". ") for part in parts) and parts[0] != "~"
 
 
 def _models(configuration: Configuration, root: Path) -> Iterator[str]:

@@ -42,6 +42,12 @@ def locate_hub(source: HubSource, repository_type: RepositoryType, patterns: Ite
         )
     except (HTTPError, ConnectionError, LocalEntryNotFoundError, XetDownloadError, HFValidationError) as error:
         raise _explained(error, source, repository_type) from None
+    except ValueError as error:
+        if not str(error).startswith(("Invalid filename", "Invalid pointer path")):
+            raise
+        raise DataError(
+            f"{source.hub} on the Hugging Face Hub: a file's name in it leads out of its folder; do not use this repository"
+        ) from None
     origin = {"hub": source.hub, "type": repository_type}
     # The cache's folder may also hold files that somebody fetched before.
     names = tuple(filter_repo_objects(file_names(folder), allow_patterns=wanted, ignore_patterns=ignored))

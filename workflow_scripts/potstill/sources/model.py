@@ -57,7 +57,7 @@ def check_model(folder: Path, trust_remote_code: bool, named: str, seen: tuple[s
         seen: names of all files of the source, to explain what is missing.
 
     Raises:
-        DataError: no configuration, weights or tokenizer, a damaged one, or one that needs its own Python code.
+        DataError: no configuration, weights or tokenizer, a damaged one, or one that needs Python code of a repository.
     """
     if not (folder / "config.json").is_file():
         adapter = (
@@ -73,9 +73,27 @@ def check_model(folder: Path, trust_remote_code: bool, named: str, seen: tuple[s
                 f"{named}: {name} has an auto_map: the model needs Python code of its repository. If you trust that "
                 "code, set trust_remote_code: true for this model in config/models.yaml; otherwise take another model"
             )
+    if not trust_remote_code and (kernel := _kernel_of_another_repository(config)):
+        raise DataError(
+            f"{named}: config.json asks for {kernel}: code of another repository. Remove that key from a copy of the model and "
+            "use `path:`, or take another model"
+        )
     _check_weights(folder, named, seen)
     if not any(fnmatch(path.name, pattern) for path in folder.iterdir() for pattern in TOKENIZERS):
         raise DataError(f"{named}: no tokenizer; expected one of {', '.join(TOKENIZERS)} beside the weights")
+
+
+def _kernel_of_another_repository(config: dict[str, Any]) -> str | None:
+    """The entry by which transformers would fetch compute kernels from the Hub and run them (CVE-2026-4372 is one way)."""
+    for key, value in config.items():
+        chosen = value.values() if isinstance(value, dict) else [value]
+        if key.strip("_").startswith(("attn_implementation", "experts_implementation")):
+            for name in chosen:
+                if "/" in str(name):
+                    return f"{key}: {name}"
+        elif isinstance(value, dict) and (found := _kernel_of_another_repository(value)):
+            return found
+    return None
 
 
 def _check_weights(folder: Path, named: str, seen: tuple[str, ...]) -> None:
