@@ -16,7 +16,7 @@ WICKED = [
     ".",
     "a/",
     "~/evil",
-    "a\\\\..\\\\b",
+    "a\\..\\b",
     "a\u0000b",
     "a\nb",
     "a\u2028b",
@@ -36,7 +36,6 @@ def refused(project, **main):
 @pytest.mark.parametrize("name", WICKED)
 @pytest.mark.parametrize("section", SECTIONS)
 def test_an_entry_of_a_catalogue(project, section, name):
-    name = name.encode().decode("unicode_escape")
     change_file(project / "config" / "experiments" / "smoke.yaml", {"catalogue": {section: {name: SECTIONS[section]}}})
     assert f"{name!r} cannot be a name" in refused(project)
 
