@@ -31,8 +31,8 @@ with explain_errors():
     )
 
 
-# For the commands in messages.
-os.environ["POTSTILL_CALL"] = PLAN.call()
+# For the commands in messages of jobs.
+os.environ.update(POTSTILL_CALL=PLAN.call())
 
 # Not `workflow.cores`, which is an error in calls without --cores, such as --unlock or a cluster's --jobs.
 ALL_CORES = workflow.resource_settings.cores or 1
