@@ -24,6 +24,7 @@ include: "rules/end_products.smk"
 include: "rules/verification.smk"
 
 
+# On a cluster these run where Snakemake runs: they take seconds, or need the network.
 localrules:
     all,
     figures,
@@ -31,6 +32,15 @@ localrules:
     runs,
     examples,
     verify,
+    fetch_model,
+    fetch_dataset,
+    prepare_task,
+    collect_runs,
+    collect_benchmarks,
+    compare,
+    write_table,
+    draw_figure,
+    write_report,
 
 
 rule all:

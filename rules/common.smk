@@ -1,6 +1,7 @@
 # The plan, read once for all rules. No other logic lives in the rules.
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,11 @@ os.environ.update(
     MALLOC_TRIM_THRESHOLD_=str(2**32),
     MALLOC_TOP_PAD_=str(2**28),
 )
+
+# A batch system announces the end of a job by SIGUSR1 or SIGTERM to all its processes. What lies between it and a training
+# (this Snakemake, bash, tee) must outlive the training's checkpoint; what is ignored here is ignored there.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+shell.prefix("set -euo pipefail; trap '' TERM; ")
 
 
 with explain_errors():

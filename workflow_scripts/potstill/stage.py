@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ def run(main: Callable[[Stage], None]) -> None:
     os.environ["OMP_NUM_THREADS"] = str(arguments.threads)
     # Threads that wait for each other by spinning waste the cores that other jobs need: a step took twice as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # The shell around a job ignores it (rules/common.smk); a stage ends, unless it says otherwise.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with explain_errors():
         refuse_unsafe()
         main(Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads))

@@ -67,7 +67,7 @@ class Checkpoints:
     def watching(self) -> Iterator[None]:
         """While the block runs, SIGTERM, SIGUSR1 and Ctrl-C end the training after the step at work, with a checkpoint.
 
-        A second one has its usual effect at once.
+        A second Ctrl-C has its usual effect at once. A second SIGTERM has none: SLURM sends two at a time limit.
         """
         self._handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
         try:
@@ -134,7 +134,8 @@ class Checkpoints:
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
-        signal.signal(number, self._handlers[number])
+        if number == signal.SIGINT:
+            signal.signal(number, self._handlers[number])
 
     def _found(self) -> list[Path]:
         """The complete checkpoints, oldest first."""
