@@ -40,8 +40,9 @@ with explain_errors():
 # For the commands in messages of jobs.
 os.environ.update(POTSTILL_CALL=PLAN.call())
 
-# Not `workflow.cores`, which is an error in calls without --cores, such as --unlock or a cluster's --jobs.
-ALL_CORES = workflow.resource_settings.cores or 1
+# Not `workflow.cores`, which is an error in calls without --cores, such as --unlock. On a cluster 1: a job there must not
+# count its node's cores, it was given what this Snakemake counted.
+ALL_CORES = (workflow.is_main_process and workflow.resource_settings.cores) or 1
 
 # For the report's template.
 config["overview"] = PLAN.overview()

@@ -1,0 +1,111 @@
+"""The workflow on a real SLURM: what a cluster gives, and what it takes away."""
+
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from cluster import Call, Cluster, pending, wait_for
+from potstill import artefacts
+from project import Project, Result
+
+pytestmark = pytest.mark.slow
+
+LOCAL = {"fetch_model", "fetch_dataset", "prepare_task", "collect_runs", "collect_benchmarks", "compare", "write_table"}
+LOCAL |= {"draw_figure", "write_report"}
+SUBMITTED = {"train_student", "capture_targets", "predict_teacher", "benchmark_model"}
+
+
+def run_of(project: Project, method: str) -> Path:
+    (found,) = (project.folder / "results/runs").glob(f"*.{method}.*")
+    return found
+
+
+def content(run: Path) -> dict[str, str]:
+    """Digests of all files that do not hold times."""
+    files = artefacts.verify(run)["files"]
+    return {name: entry["sha256"] for name, entry in files.items() if name != "run.json"}
+
+
+@pytest.fixture
+def unfinished(finished: tuple[Project, Result], tmp_path: Path) -> tuple[Project, Path, dict[str, str]]:
+    """The finished project without one run; the run, and what it held."""
+    project = Project.copy(tmp_path, finished[0].folder, results=True)
+    run = run_of(project, "b0")
+    before = content(run)
+    shutil.rmtree(run)
+    return project, run, before
+
+
+def test_the_experiment_runs_to_its_end_and_cheap_rules_stay_where_snakemake_runs(
+    finished: tuple[Project, Result],
+) -> None:
+    project, result = finished
+    assert set(result.jobs()) == LOCAL | SUBMITTED
+    assert set(re.findall(r"slurm_logs/rule_(\w+)/", result.output)) == SUBMITTED
+    assert (project.folder / "results/cluster/report.html").exists()
+    assert set(pd.read_parquet(project.folder / "results/cluster/collected/runs.parquet").method) >= {"b0", "kd1"}
+
+
+def test_a_job_has_the_device_that_slurm_gave_it(finished: tuple[Project, Result]) -> None:
+    records = [path for path in (finished[0].folder / "spy").iterdir() if path.suffix != ".py"]
+    devices: dict[str, set[str]] = {rule: set() for rule in SUBMITTED}
+    for path in records:
+        devices[path.stem].add(path.read_text())
+    assert devices["train_student"] <= {"0", "1"}, "by `gpu: 1`"
+    assert devices["capture_targets"] <= {"0", "1"}, "by `gres`"
+    assert devices["train_student"]
+    assert devices["capture_targets"]
+    assert devices["predict_teacher"] == devices["benchmark_model"] == {""}
+
+
+def test_a_job_over_its_memory_is_submitted_again_with_more(finished: tuple[Project, Result]) -> None:
+    output = finished[1].output
+    assert re.findall(r"^rule predict_teacher:.*?mem_mb=(\d+)", output, flags=re.MULTILINE | re.DOTALL) == [
+        "300",
+        "1200",
+    ]
+
+
+def test_a_training_at_its_time_limit_is_warned_and_submitted_again_and_ends_with_the_same_bytes(
+    cluster: Cluster, unfinished: tuple[Project, Path, dict[str, str]]
+) -> None:
+    project, run, before = unfinished
+    call = Call(project, POTSTILL_CHECKPOINT_SECONDS="0")
+    training, job = call.training(run)
+    cluster.limit(job, minutes=2)
+    wait_for("the warning", lambda: pending(training, signal.SIGUSR1))
+    training.resume()
+    result = call.result()
+    assert result.code == 0, result.output
+    # The job's own log got its last words: whatever lies between SLURM and the training was still there.
+    assert "error: SIGUSR1: stopped after step" in result.output
+    assert cluster.job(job)["JobState"] == "FAILED", "it ended before SLURM would have ended it"
+    assert "goes on after step" in (project.folder / f"results/logs/train_student/{run.name}.log").read_text()
+    assert content(run) == before
+
+
+def test_ctrl_c_cancels_the_jobs_and_the_next_call_goes_on_even_when_a_node_goes_down(
+    cluster: Cluster, unfinished: tuple[Project, Path, dict[str, str]]
+) -> None:
+    project, run, before = unfinished
+    call = Call(project, POTSTILL_CHECKPOINT_SECONDS="0")
+    training, job = call.training(run)
+    training.resume()
+    assert call.interrupt().code != 0
+    wait_for("an empty queue", lambda: not cluster.queue())
+    assert cluster.job(job)["JobState"] == "CANCELLED"
+    assert not run.exists()
+
+    call = Call(project, POTSTILL_CHECKPOINT_SECONDS="0")
+    training, job = call.training(run)
+    node = cluster.crash(job)
+    result = call.result()
+    cluster.up()
+    assert result.code == 0, result.output
+    again = cluster.job(job)
+    assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1")
+    assert again["NodeList"] != node
+    assert content(run) == before
