@@ -17,7 +17,7 @@ from project import Project, Result
 HERE = Path(__file__).parent
 CONFIGURATION = Path("/etc/slurm/slurm.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-COMMAND = ("all", "--workflow-profile", "profiles/slurm", "--config", "experiment=cluster")
+COMMAND = ("--workflow-profile", "profiles/slurm", "--config", "experiment=cluster")
 
 
 def why_not() -> str | None:
@@ -92,20 +92,29 @@ class Cluster:
 
 
 class Call:
-    """Snakemake at work on the cluster in the background."""
+    """Snakemake at work on the cluster in the background, on all runs, with a checkpoint after each step."""
 
-    def __init__(self, project: Project, **environment: str) -> None:
+    def __init__(self, project: Project, *arguments: str) -> None:
         self.project = project
         self._output = project.folder / "output.txt"
         with open(self._output, "w") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", "--nocolor", *COMMAND],
+                [sys.executable, "-m", "snakemake", "--nocolor", "runs", *COMMAND, *arguments],
                 cwd=project.folder,
-                env=os.environ | environment,
+                env=os.environ | {"POTSTILL_CHECKPOINT_SECONDS": "0"},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a process group of its own, as in a terminal
             )
+
+    def __enter__(self) -> "Call":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """What a test that failed leaves: the cluster's jobs go with the cluster."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
     def result(self) -> Result:
         """Wait for its end."""
@@ -145,8 +154,11 @@ def command(process: psutil.Process) -> list[str]:
         return []
 
 
-def pending(process: psutil.Process, number: signal.Signals) -> bool:
-    """Whether a stopped process has been sent a signal."""
-    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+def was_warned(training: psutil.Process) -> bool:
+    """Whether SIGUSR1 waits for a training that was stopped, or has already ended it."""
+    try:
+        lines = Path(f"/proc/{training.pid}/status").read_text().splitlines()
+    except FileNotFoundError:
+        return True
     masks = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd", "ShdPnd"))]
-    return any(mask >> (number - 1) & 1 for mask in masks)
+    return any(mask >> (signal.SIGUSR1 - 1) & 1 for mask in masks)

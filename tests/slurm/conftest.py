@@ -12,7 +12,7 @@ EXPERIMENT = """
 extends: smoke
 title: Smoke test on a cluster
 methods:
-  b0: {training: {epochs: 12}}
+  b0: {training: {epochs: 5}}
   kd1: {temperature: [1], alpha: 0.5}
   kd3: null
 seeds: [0]
@@ -74,6 +74,6 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tupl
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(spy))
         patch.setenv("SPY", str(spy))
-        result = project.snakemake(*COMMAND, cores=None)
+        result = project.snakemake("all", *COMMAND, cores=None)
     assert result.code == 0, result.output
     return project, result
