@@ -77,6 +77,47 @@ def test_a_killed_writer_leaves_no_artefact(tmp_path: Path) -> None:
     artefacts.verify(tmp_path / "thing")
 
 
+def test_of_two_processes_that_publish_the_same_artefact_at_once_the_first_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = artefacts.is_finished
+
+    def publish_between(directory: Path) -> bool:
+        """The other process publishes right after this one has found nothing."""
+        monkeypatch.setattr(artefacts, "is_finished", looked)
+        found = looked(directory)
+        write(directory)
+        first.append((directory / "data.bin").stat().st_ino)
+        return found
+
+    first: list[int] = []
+    with artefacts.writing(tmp_path / "thing", spec={"a": 1}) as folder:
+        (folder / "data.bin").write_bytes(b"0123456789" * 100)
+        monkeypatch.setattr(artefacts, "is_finished", publish_between)
+    assert [(tmp_path / "thing" / "data.bin").stat().st_ino] == first
+    assert os.listdir(tmp_path) == ["thing"]
+
+
+def test_many_processes_that_publish_the_same_artefacts_all_end_well(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom potstill import artefacts\n"
+        "while not Path(sys.argv[1], 'go').exists():\n    pass\n"
+        "for number in range(100):\n"
+        "    with artefacts.writing(Path(sys.argv[1], 'results', str(number)), spec={}) as folder:\n"
+        "        (folder / 'data').write_text('x')\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(artefacts.__file__).parent.parent)}
+    for number in range(0, 100, 2):  # what Snakemake makes beforehand, and what somebody's rm left
+        (tmp_path / "results" / str(number) / ("half" if number % 4 else ".")).mkdir(parents=True)
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    writers = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    (tmp_path / "go").touch()
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 4
+    assert sorted(os.listdir(tmp_path / "results"), key=int) == [str(number) for number in range(100)]
+    for number in range(100):
+        artefacts.verify(tmp_path / "results" / str(number))
+
+
 def test_an_unfinished_leftover_is_replaced_and_a_finished_artefact_is_not(tmp_path: Path) -> None:
     (tmp_path / "thing").mkdir()
     (tmp_path / "thing" / "leftover").write_text("old")

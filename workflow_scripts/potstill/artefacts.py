@@ -6,6 +6,7 @@ manifest is the last file written and the directory appears by one rename, so an
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -241,13 +242,25 @@ def make_command(target: str, call: str | None = None) -> str:
 
 
 def _publish(temporary: Path, final: Path) -> None:
-    """Rename `temporary` to `final`, replacing an unfinished leftover (Snakemake makes the empty folder beforehand)."""
-    if is_finished(final):
-        return  # somebody else finished the same artefact first: same name, same content
-    if final.exists():
-        shutil.rmtree(final)
-    os.replace(temporary, final)
-    fsync(final.parent)
+    """Rename `temporary` to `final`. Several processes may do so at once: the first is kept, for all have the same content."""
+    while not is_finished(final):
+        try:
+            os.replace(temporary, final)  # in place of nothing, or of the empty folder that Snakemake makes beforehand
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            _remove_leftover(final, temporary.with_suffix(".old"))
+        else:
+            fsync(final.parent)
+            return
+
+
+def _remove_leftover(folder: Path, aside: Path) -> None:
+    """Remove a folder that was never finished; by one rename first, so that nobody takes what is half gone for an artefact."""
+    if not is_finished(folder):
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(folder, aside)
+            shutil.rmtree(aside)
 
 
 def fsync(path: Path) -> None:
