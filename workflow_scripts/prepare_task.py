@@ -2,6 +2,7 @@
 
 from potstill import artefacts
 from potstill.plan.specs.prepare import PrepareSpec
+from potstill.progress import say
 from potstill.stage import Stage, run
 
 
@@ -14,7 +15,7 @@ def main(stage: Stage) -> None:
     with artefacts.writing(stage.output, spec=stage.spec) as folder:
         report = write_examples(spec, stage.path("dataset"), folder)
     for note in report["notes"]:
-        print(note)
+        say(note)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ def main(stage: Stage) -> None:
     from potstill.models.device import pick_device
     from potstill.models.probe import probe, summary
     from potstill.plan.specs.probe import ProbeSpec
+    from potstill.progress import say
 
     answer = probe(ProbeSpec.parse(stage.spec), pick_device())
     write_atomically(stage.output, json.dumps(answer, indent=1, sort_keys=True) + "\n")
-    print(summary(answer), flush=True)
+    say(summary(answer))
 
 
 if __name__ == "__main__":

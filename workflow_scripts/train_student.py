@@ -27,16 +27,15 @@ def main(stage: Stage) -> None:
     from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
     from potstill.plan import methods
     from potstill.plan.specs.train import TrainSpec
+    from potstill.progress import say
     from potstill.provenance import library_versions
     from potstill.tables import read_frame, write_table
     from potstill.training.card import write_card
     from potstill.training.checkpoint import Checkpoints
-    from potstill.training.progress import Progress
     from potstill.training.randomness import make_deterministic
     from potstill.training.trainer import Trainer
 
     make_deterministic(stage.threads)
-    progress = Progress()
     spec = TrainSpec.parse(stage.spec)
     plan = methods.load(spec.method)
     options = plan.Options.parse(spec.options)
@@ -84,17 +83,16 @@ def main(stage: Stage) -> None:
         pad_id=tokenizer.pad_token_id,
         device=device,
         precision=precision,
-        progress=progress,
     )
     trainable = student.parameter_count(trainable=True)
-    progress.say(
-        f"{stage.output.name}: {len(trainer.examples)} examples, {trainer.total_steps} steps, "
-        f"{trainable:,} trainable parameters, {device}, {precision}"
+    say(
+        f"{len(trainer.examples)} examples, {trainer.total_steps} steps, {trainable:,} trainable parameters, "
+        f"{device}, {precision}"
     )
     checkpoints = Checkpoints(
         stage.output.with_name(f".{stage.output.name}.checkpoints"),
         float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS)),
-        progress.say,
+        say,
     )
     checkpoints.restore(trainer)
     with checkpoints.watching():
@@ -135,7 +133,7 @@ def main(stage: Stage) -> None:
         shown = {key.replace("_", " "): facts[key] for key in ("parameters", "steps", "examples_seen", "precision")}
         write_card(folder / "student", spec, name=stage.output.name, teacher=teacher, base=base, facts=shown)
     checkpoints.clear()
-    progress.say(f"{stage.output.name}: trained {outcome.steps} steps, validation and test predicted, saved")
+    say(f"trained {outcome.steps} steps, validation and test predicted, saved")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from potstill.errors import PotstillError
 from potstill.products import publish_files, verify_products
+from potstill.progress import say
 from potstill.stage import Stage, run
 
 
@@ -31,7 +32,7 @@ def main(stage: Stage) -> None:
                 f"{stage.output}: Snakemake could not write the report:\n{result.stdout}{result.stderr}"
             )
         _drop_home(report)
-    print(f"{stage.output}: {stage.output.stat().st_size / 1e6:.1f} MB, open it in a browser")
+    say(f"{stage.output}: {stage.output.stat().st_size / 1e6:.1f} MB, open it in a browser")
 
 
 def _drop_home(report: Path) -> None:

@@ -1,7 +1,5 @@
 """Methods in the training loop: however a step is cut, and with projections that learn along."""
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +10,6 @@ from potstill.models.encode import encode_examples
 from potstill.plan import methods
 from potstill.plan.specs.targets import HiddenStates, LabelLogits, TokenLogits
 from potstill.plan.specs.train import TrainingSettings
-from potstill.training.progress import Progress
 from potstill.training.trainer import Trainer
 from tiny_models import CLASSIFY, CPU, DECODER, GENERATE, examples, llama_directory, loaded
 
@@ -51,8 +48,7 @@ def trainer(place, name, task, options, **changes) -> Trainer:
     items = encode_examples(taught, tokenizer, task, DECODER, method.answers(taught))
     validation = encode_examples(data.iloc[:4], tokenizer, task, DECODER)
     settings = TrainingSettings(**({"batch_size": 8, "learning_rate": 1e-3, "epochs": 4} | changes))
-    progress = Progress(out=io.StringIO())
-    return Trainer(student, method, items, validation, settings, 0, tokenizer.pad_token_id, CPU, "fp32", progress)
+    return Trainer(student, method, items, validation, settings, 0, tokenizer.pad_token_id, CPU, "fp32")
 
 
 @pytest.mark.parametrize(("name", "task", "options"), CASES)

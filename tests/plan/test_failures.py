@@ -15,7 +15,7 @@ def write(folder, job, text, time=200.0):
 
 
 def test_messages_are_said_once_with_the_jobs_that_had_them(tmp_path):
-    write(tmp_path, "train_student/a", "step 1\nerror: out of memory\nlower it\n")
+    write(tmp_path, "train_student/a", "train a | step 1\ntrain a | error: out of memory\ntrain a | lower it\n")
     write(tmp_path, "train_student/b", "error: out of memory\nlower it\n")
     write(tmp_path, "prepare_task/c", "error: x.csv, line 3: no label\n")
     write(tmp_path, "train_student/good", "step 1\nthe error: 3 %\n")
@@ -35,7 +35,7 @@ def test_messages_are_said_once_with_the_jobs_that_had_them(tmp_path):
 
 
 def test_of_a_traceback_its_end_and_where_the_rest_is(tmp_path):
-    write(tmp_path, "compare/demo", f"before\n{TRACE}")
+    write(tmp_path, "compare/demo", "".join(f"compare demo | {line}\n" for line in ("before", *TRACE.splitlines())))
     (message,) = failures(tmp_path, since=100.0)
     assert message.splitlines()[0] == "ValueError: boom"
     assert str(tmp_path / "compare/demo.log") in message

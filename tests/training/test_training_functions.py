@@ -1,17 +1,12 @@
 """Sampling, schedule, progress and history: each against what it promises."""
 
-import io
-import math
-
 import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from potstill.models.progress import duration
 from potstill.plan.specs.train import TrainingSettings
 from potstill.training.history import History
-from potstill.training.progress import Progress
 from potstill.training.randomness import seed_step
 from potstill.training.sampling import epoch_batches
 from potstill.training.schedule import learning_rate_factor
@@ -70,23 +65,6 @@ def test_every_step_learns(total, warmup, schedule):
     settings = TrainingSettings(schedule=schedule, warmup_fraction=warmup)
     factors = [learning_rate_factor(step, total, settings) for step in range(total)]
     assert all(0 < factor <= 1 for factor in factors)
-
-
-def test_progress_lines():
-    now, out = [0.0], io.StringIO()
-    progress = Progress(every=10, out=out, clock=lambda: now[0])
-    for step in range(1, 41):
-        now[0] += 1
-        progress.step(step, 40, step / 20, 16, 0.7, {"ce": 0.6, "kd": 0.1}, 3e-5)
-    progress.validation(40, 0.6931, 0.75)
-    progress.validation(40, 2.0, math.nan)
-    lines = out.getvalue().splitlines()
-    assert len(lines) == 6
-    assert lines[0] == (
-        "step 10/40, epoch 0.50: loss 0.7000 (ce 0.6000, kd 0.1000), learning rate 3.00e-05, 16.0 examples/s, 30 s left"
-    )
-    assert lines[-2:] == ["step 40: validation loss 0.6931, accuracy 75.0 %", "step 40: validation loss 2.0000"]
-    assert [duration(s) for s in (4.6, 65, 7620)] == ["5 s", "1 min 5 s", "2 h 7 min"]
 
 
 def test_history_table():

@@ -1,7 +1,5 @@
 """Tiny random models and examples in their tokens, for tests of methods and training."""
 
-import io
-
 import torch
 from potstill.methods.interface import Method
 from potstill.methods.terms.gold import Gold
@@ -9,7 +7,6 @@ from potstill.models.batch import Encoded
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.task import TaskView
 from potstill.plan.specs.train import TrainingSettings
-from potstill.training.progress import Progress
 from potstill.training.trainer import Trainer
 from transformers import BertConfig, BertForSequenceClassification, LlamaConfig, LlamaForCausalLM
 
@@ -98,7 +95,6 @@ def trainer(model, items, validation=None, seed=0, method=None, **settings) -> T
         pad_id=0,
         device=CPU,
         precision="fp32",
-        progress=Progress(out=io.StringIO()),
     )
 
 

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from potstill.errors import ArtefactError, PotstillError
+from potstill.jobs import job_name, prefixed_output, progress_file
+from potstill.progress import shown_in
 from potstill.version_gate import refuse_unsafe
 
 LONG_ARGUMENTS = ".long_arguments"  # folder of the results
@@ -58,7 +60,8 @@ def run(main: Callable[[Stage], None]) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # The shell around a job ignores it (rules/common.smk); a stage ends, unless it says otherwise.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with explain_errors():
+    name = job_name(Path(sys.argv[0]).stem, arguments.output)
+    with prefixed_output(name), shown_in(progress_file(arguments.output)), explain_errors():
         refuse_unsafe()
         main(Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads))
 

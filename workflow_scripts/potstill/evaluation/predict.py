@@ -11,10 +11,10 @@ from transformers import PreTrainedTokenizerBase
 from potstill.models.batch import Encoded
 from potstill.models.device import release_memory
 from potstill.models.encode import collate, encode_examples, prompt_only, token_budget_batches
-from potstill.models.progress import Progress
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import ModelView
 from potstill.plan.specs.task import TaskView
+from potstill.progress import Progress
 
 
 @torch.inference_mode()
@@ -44,7 +44,7 @@ def predict(
     classifies = task.kind == "classification"
     lengths = [len(item.input_ids) + (0 if classifies else task.max_answer_tokens) for item in items]
     rows: list[dict[str, Any]] = [{} for _ in items]
-    progress = Progress("predict", len(items), sum(lengths))
+    progress = Progress("predicted", len(items), tokens=sum(lengths))
     training = task_model.training
     task_model.eval()
     for indices in token_budget_batches(lengths, token_budget):
@@ -56,7 +56,7 @@ def predict(
         )
         for index, row in zip(indices, found, strict=True):
             rows[index] = row
-        progress.update(len(indices), sum(lengths[index] for index in indices))
+        progress.advance(len(indices), sum(lengths[index] for index in indices))
         release_memory(task_model.device)
     task_model.train(training)
     frame = pd.DataFrame(rows, columns=["label", "logits", "text", "n_tokens"])

@@ -7,6 +7,7 @@ import torch
 
 from potstill.errors import ConfigError
 from potstill.plan.specs.model import Precision
+from potstill.progress import say
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -37,7 +38,7 @@ def resolve_precision(precision: Precision | Literal["auto"], device: torch.devi
     if precision == "auto":
         return "fp32"
     if precision == "fp16" or (precision == "bf16" and device.type == "mps"):
-        print(f"note: {precision} is not for {device.type}; computing in fp32", flush=True)
+        say(f"note: {precision} is not for {device.type}; computing in fp32")
         return "fp32"
     return precision
 

@@ -11,6 +11,7 @@ from potstill.errors import DataError
 from potstill.models.batch import Batch, Encoded
 from potstill.plan.specs.model import ModelView
 from potstill.plan.specs.task import TaskView
+from potstill.progress import say
 
 
 def encode_examples(
@@ -116,7 +117,7 @@ def _encode_texts(
         cut = tokenizer(texts, truncation=True, max_length=task.max_input_tokens, verbose=False)["input_ids"]
         for row, tokens in zip(longer, cut, strict=True):
             ids[row] = tokens
-        _say(f"{len(longer)} of {len(ids)} texts lose their end (max_input_tokens: {task.max_input_tokens})")
+        say(f"{len(longer)} of {len(ids)} texts lose their end (max_input_tokens: {task.max_input_tokens})")
     rows = zip(examples["example_id"], ids, labels, strict=True)
     return [Encoded(example_id, tuple(tokens), label) for example_id, tokens, label in rows]
 
@@ -173,7 +174,7 @@ def _encode_answers(
             cut += len(answer) > task.max_answer_tokens
         encoded.append(_encoded(example_id, alone[row][:start], answer[: task.max_answer_tokens]))
     if cut:
-        _say(f"{cut} of {len(encoded)} answers lose their end (max_answer_tokens: {task.max_answer_tokens})")
+        say(f"{cut} of {len(encoded)} answers lose their end (max_answer_tokens: {task.max_answer_tokens})")
     return encoded
 
 
@@ -198,7 +199,7 @@ def _shorten(encoded: list[Encoded], tokenizer: PreTrainedTokenizerBase, task: T
             item = replace(item, input_ids=ids, answer_start=task.max_input_tokens - 1)
         shortened.append(item)
     if cut:
-        _say(f"{cut} of {len(encoded)} prompts lose their beginning (max_input_tokens: {task.max_input_tokens})")
+        say(f"{cut} of {len(encoded)} prompts lose their beginning (max_input_tokens: {task.max_input_tokens})")
     return shortened
 
 
@@ -223,7 +224,3 @@ def _without_eos(tokens: list[int], tokenizer: PreTrainedTokenizerBase) -> list[
 
 def _common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

@@ -30,6 +30,7 @@ from potstill.models.randomness import seeded
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import Derivation, ModelView, Precision
 from potstill.plan.specs.task import TaskView
+from potstill.progress import say
 
 # Loading announces a fresh classification head as if it were a fault; what matters is checked and raised below.
 transformers.logging.set_verbosity_error()
@@ -145,7 +146,7 @@ def _from_pretrained(
             options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
         else:
             why = "bitsandbytes is not installed" if device.type == "cuda" else f"the device is {device.type}, not cuda"
-            print(f"note: load_in_8bit has no effect here ({why}); weights stay {precision}", flush=True)
+            say(f"note: load_in_8bit has no effect here ({why}); weights stay {precision}")
     if device.type == "cuda":
         options["device_map"] = {"": str(device)}  # straight to the GPU: a large teacher need not fit in main memory
     try:

@@ -18,12 +18,12 @@ SCRIPTS = Path(__file__).resolve().parents[2]  # workflow_scripts/
 NEUTRAL = {
     "potstill.artefacts": "names, manifests and checks: moves bytes, never makes them",
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
-    "potstill.models.progress": "what a person sees meanwhile",
+    "potstill.jobs": "what a job is called in what it prints",
     "potstill.products": "records of named end products",
+    "potstill.progress": "what a person sees meanwhile",
     "potstill.provenance": "what the records say of versions and commit; the versions that count are in the digest",
     "potstill.stage": "the command line",
     "potstill.training.checkpoint": "an interrupted run goes on to the same bytes",
-    "potstill.training.progress": "what a person sees meanwhile",
     "potstill.version_gate": "refuses versions of libraries; those that count are in the digest",
     "potstill.training.card": "the model card: described beside the weights, read by no stage",
 }

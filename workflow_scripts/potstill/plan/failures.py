@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from potstill.jobs import without_prefixes
+
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -14,7 +16,7 @@ def failures(logs: Path, since: float) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for path in sorted(logs.glob("*/*.log")):
-        if path.stat().st_mtime >= since and (message := _message(path)):
+        if path.stat().st_mtime >= since and (message := failure(path)):
             found.setdefault(message, []).append(f"{path.parent.name} {path.stem}")
     return found
 
@@ -28,9 +30,9 @@ def describe(found: dict[str, list[str]]) -> str:
     return "\n".join(lines)
 
 
-def _message(log: Path) -> str:
+def failure(log: Path) -> str:
     """What a failed job said last: its `error:` message, or the end of a traceback; empty for a job that did not fail."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = without_prefixes(log.read_text(encoding="utf-8", errors="replace")).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("error: ")]
     if starts:
         return "\n".join(lines[starts[-1] :])

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from potstill.errors import DataError
+from potstill.progress import say
 from potstill.sources.located import Located
 
 
@@ -38,7 +39,7 @@ def convert(path: Path, folder: Path, threads: int) -> None:
     torch.set_num_threads(threads)
     if not sys.stderr.isatty():
         logging.disable_progress_bar()
-    print(f"{path.name}: turning GGUF into safetensors (once; about half a minute for 135M parameters)", flush=True)
+    say(f"{path.name}: turning GGUF into safetensors (once; about half a minute for 135M parameters)")
     # dequantize=True: otherwise the weights are dense but count as quantised, and save_pretrained refuses them.
     settings = GgufConfig(dequantize=True)
     try:

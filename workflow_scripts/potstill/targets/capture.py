@@ -12,9 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from potstill.errors import DataError
 from potstill.models.device import release_memory
 from potstill.models.encode import encode_examples, token_budget_batches
-from potstill.models.progress import Progress
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.targets import TargetSpec
+from potstill.progress import Progress
 from potstill.tables import read_frame
 
 
@@ -57,11 +57,11 @@ def capture(
     writes = spec.target.kind == "generations" and spec.task.kind != "classification"
     lengths = [len(item.input_ids) + (spec.task.max_answer_tokens if writes else 0) for item in items]
     rows: list[Any] = [None] * len(items)
-    progress = Progress(f"{spec.target.kind} {spec.shard + 1}/{spec.shards}", len(items), sum(lengths))
+    progress = Progress("captured", len(items), tokens=sum(lengths))
     for indices in token_budget_batches(lengths, spec.token_budget):
         captured = kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target)
         for index, row in zip(indices, captured, strict=True):
             rows[index] = row
-        progress.update(len(indices), sum(lengths[index] for index in indices))
+        progress.advance(len(indices), sum(lengths[index] for index in indices))
         release_memory(task_model.device)
     kind.write(directory, examples["example_id"].tolist(), examples["split"].tolist(), rows, spec.target)

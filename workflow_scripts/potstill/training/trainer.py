@@ -7,7 +7,7 @@ and its dropout masks follow from the seed and the step's number. What else a ch
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -23,10 +23,10 @@ from potstill.models.encode import collate
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import Precision
 from potstill.plan.specs.train import TrainingSettings
+from potstill.progress import Progress, say
 from potstill.training.checkpoint import Checkpoints
 from potstill.training.history import History
 from potstill.training.optimization import build_optimizer, prepare_model
-from potstill.training.progress import Progress
 from potstill.training.randomness import seed_step
 from potstill.training.sampling import epoch_batches
 from potstill.training.schedule import learning_rate_factor
@@ -82,7 +82,6 @@ class Trainer:
     pad_id: int
     device: torch.device
     precision: Precision
-    progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         self.examples = [item for item in self.examples if self.method.uses(item)]
@@ -97,6 +96,7 @@ class Trainer:
         self.total_steps = max(1, round(self.settings.epochs * self.steps_per_epoch))
         self.state = State()
         self.history = History(list(self.method.weights))
+        self.progress = Progress("step", self.total_steps)
         prepare_model(self.model, self.settings, self.seed)
         self.trained = nn.ModuleDict({"model": self.model})
         if self.method.modules is not None:
@@ -151,14 +151,16 @@ class Trainer:
         rate = self.settings.learning_rate * learning_rate_factor(step, self.total_steps, self.settings)
         norm = self._apply(rate)
         self.state.step = step + 1
+        tokens = sum(int(batch.attention_mask.sum()) for batch in micro_batches)
         self.state.examples_seen += sum(len(batch.example_ids) for batch in micro_batches)
-        self.state.tokens_seen += sum(int(batch.attention_mask.sum()) for batch in micro_batches)
+        self.state.tokens_seen += tokens
         epoch = self.state.step / self.steps_per_epoch
         # A term without a unit in this step has no mean: nothing was measured, which is not a loss of 0.
         measured = {term: value if totals[term] else math.nan for term, value in means.items()}
         self.history.add(self.state.step, epoch, rate, norm, loss, measured)
-        examples = sum(len(batch.example_ids) for batch in micro_batches)
-        self.progress.step(self.state.step, self.total_steps, epoch, examples, loss, measured, rate)
+        parts = ", ".join(f"{term} {value:.4f}" for term, value in measured.items() if not math.isnan(value))
+        details = f"loss {loss:.4f} ({parts}), epoch {epoch:.2f}, learning rate {rate:.2e}"
+        self.progress.advance(1, tokens, loss=loss, details=details)
 
     def validate(self) -> None:
         """Measure on the validation split; with early stopping, remember the weights when they are the best so far."""
@@ -172,7 +174,8 @@ class Trainer:
         )
         release_memory(self.device)
         self.history.validated(loss, score)
-        self.progress.validation(self.state.step, loss, score)
+        accuracy = "" if math.isnan(score) else f", accuracy {100 * score:.1f} %"
+        say(f"step {self.state.step}: validation loss {loss:.4f}{accuracy}")
         if self.settings.early_stopping is None:
             return
         if loss < self.state.best_loss:
@@ -208,6 +211,7 @@ class Trainer:
             entries.setdefault(int(number), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": entries})
         self.history.restore(history)
+        self.progress = Progress("step", self.total_steps, done=state.step)
         self.scaler.load_state_dict(scaler)
 
     def _backward(self, batch: Batch, totals: dict[str, int]) -> dict[str, float]:
