@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
+from potstill.display.watch import Watch
 from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
 from potstill.version_gate import refuse_unsafe
@@ -48,14 +49,19 @@ ALL_CORES = (workflow.is_main_process and workflow.resource_settings.cores) or 1
 config["overview"] = PLAN.overview()
 
 
+# What a person sees meanwhile: a live table in a terminal.
+WATCH = Watch(workflow, PLAN)
+
+
 # Snakemake's own account of failed jobs is long: their messages once more, last.
 onerror:
-    print(PLAN.failures(), file=sys.stderr)
+    print(WATCH.summary(), PLAN.failures(), sep="\n", file=sys.stderr)
     PLAN.remember_rates()
 
 
 # How fast jobs were is kept beside the results, for the next estimate.
 onsuccess:
+    print(WATCH.summary(), file=sys.stderr)
     PLAN.remember_rates()
 
 

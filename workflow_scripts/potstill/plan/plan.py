@@ -68,6 +68,10 @@ class Plan:
         node = self.node(kind, name)
         return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results), self.results)
 
+    def finished(self) -> int:
+        """How many of the artefacts are there."""
+        return sum(os.path.exists(marker) for kind in self.graph.nodes for marker in self.markers(kind))
+
     # What a job needs
 
     def memory_mb(self, kind: str, name: str, attempt: int) -> int:
@@ -110,6 +114,10 @@ class Plan:
             return self.experiment if self._is_due(self.products[name]) else NOTHING
         names = [n.partition("/")[2] for n, p in self.products.items() if n.startswith(f"{name}/") and self._is_due(p)]
         return "|".join(names) or NOTHING
+
+    def is_made(self, name: str) -> bool:
+        """Whether a product lies there as this plan wants it."""
+        return self.products[name].is_made(self.folder)
 
     def product_inputs(self, name: str) -> list[str]:
         """What the job of a product waits for, a temporary mark included where an outdated product must be replaced."""
