@@ -55,13 +55,13 @@ WATCH = Watch(workflow, PLAN)
 
 # Snakemake's own account of failed jobs is long: their messages once more, last.
 onerror:
-    print(WATCH.summary(), PLAN.failures(), sep="\n", file=sys.stderr)
+    print("", WATCH.summary(), PLAN.failures(), sep="\n", file=sys.stderr)
     PLAN.remember_rates()
 
 
 # How fast jobs were is kept beside the results, for the next estimate.
 onsuccess:
-    print(WATCH.summary(), file=sys.stderr)
+    print("", WATCH.summary(), sep="\n", file=sys.stderr)
     PLAN.remember_rates()
 
 

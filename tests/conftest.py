@@ -14,7 +14,7 @@ A fault that the search finds becomes an `@example` of its test.
 import pytest
 from hypothesis import HealthCheck, settings
 
-SNAKEMAKE = ("workflow", "slurm", "reliability")  # folders below tests/
+SNAKEMAKE = ("workflow", "display", "slurm", "reliability")  # folders below tests/
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

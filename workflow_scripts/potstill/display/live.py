@@ -91,6 +91,8 @@ class LiveTable(logging.Handler):
         return text.append("".join(f"\n    {line}" for line in lines))
 
     def _print(self, text: Text) -> None:
+        if self._live:
+            self._live.refresh()  # printing repeats the table as it was drawn last
         self._console.print(text, soft_wrap=True)
 
     def _start(self) -> None:

@@ -22,12 +22,12 @@ def summary(call: Call, *, before: int, now: int, planned: int, report: str | No
     head = f"{len(call.finished())} of {call.total} jobs done in {duration(call.clock() - call.begun)}"
     rows = [_row(rule, list(jobs)) for rule, jobs in groupby(over, key=lambda job: job.rule)]
     rows.sort(key=lambda row: -row[0])
-    artefacts = f"artefacts: {before} of {planned} were there already, {now - before} are new"
+    artefacts = f"artefacts: {before} of {planned} were there already, {now - before} new"
     return "\n".join(
         [
             head + (f", {failed} failed" if failed else ""),
             *_aligned(cells for _, cells in rows),
-            artefacts + (f", {missing} are still to be made" if missing else ""),
+            artefacts + (f", {missing} still to be made" if missing else ""),
             *([f"report: {report}"] if report else []),
         ]
     )

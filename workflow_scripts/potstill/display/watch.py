@@ -38,8 +38,8 @@ class Watch:
         if self._table:
             self._table.close()
         report = f"{self._plan.folder}/report.html" if self._plan.is_made("report") else None
-        planned = sum(map(len, self._plan.graph.nodes.values()))
-        return summary(self._call, before=self._before, now=self._plan.finished(), planned=planned, report=report)
+        before, now, planned = self._before, self._plan.finished(), self._plan.planned()
+        return summary(self._call, before=before, now=now, planned=planned, report=report)
 
     def _draw(self, logger: Any, plain: Any, settings: Any) -> None:
         from rich.console import Console  # here: most calls have no use for it

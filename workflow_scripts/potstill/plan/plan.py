@@ -72,6 +72,10 @@ class Plan:
         """How many of the artefacts are there."""
         return sum(os.path.exists(marker) for kind in self.graph.nodes for marker in self.markers(kind))
 
+    def planned(self) -> int:
+        """How many artefacts there are, made or not."""
+        return sum(map(len, self.graph.nodes.values()))
+
     # What a job needs
 
     def memory_mb(self, kind: str, name: str, attempt: int) -> int:
