@@ -1,5 +1,6 @@
 """The Hub up to the network: its real error classes become messages, and its real cache is read offline."""
 
+import hashlib
 import http.server
 import json
 import os
@@ -192,6 +193,26 @@ def test_gguf_from_the_hub_must_be_named(tmp_path: Path) -> None:
     done = run("fetch_model.py", spec, tmp_path / "assets" / "m")
     assert done.returncode == 2
     assert "name the one .gguf file to fetch in the source's `files`" in done.stderr
+
+
+GIT = {"git": b"blob 3\0abc", "plain": b"abc"}
+
+
+@pytest.mark.parametrize("way", ["sha256", "git", "plain"])
+def test_a_damaged_cache_is_found_by_the_hubs_own_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    digest = hashlib.sha256(b"abc").hexdigest() if way == "sha256" else hashlib.sha1(GIT[way]).hexdigest()
+    blob, link = tmp_path / "blobs" / digest, tmp_path / "snapshots" / REVISION / "train.csv"
+    for path in (blob, link):
+        path.parent.mkdir(parents=True)
+    blob.write_bytes(b"abc")
+    link.symlink_to(blob)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(link.parent))
+    assert list(hub.locate_hub(SOURCE, "dataset", ["train.csv"]).files()) == ["train.csv"]
+    blob.write_bytes(b"abb")
+    with pytest.raises(DataError, match=rf"train\.csv: its bytes are not those of the Hub.*: rm {link} {blob}$"):
+        hub.locate_hub(SOURCE, "dataset", ["train.csv"])
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

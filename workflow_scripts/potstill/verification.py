@@ -40,7 +40,9 @@ class Outcome:
     def summary(self) -> str:
         """`41 artefacts, 16 end products: 230 files, 7.9 MB`."""
         size = f"{self.bytes / 1e9:.2f} GB" if self.bytes >= 1e9 else f"{self.bytes / 1e6:.1f} MB"
-        return f"{self.artefacts} artefacts, {self.products} end products: {self.files} files, {size}"
+        counts = ((self.artefacts, "artefact"), (self.products, "end product"), (self.files, "file"))
+        artefacts, products, files = (f"{count} {what}{'s' * (count != 1)}" for count, what in counts)
+        return f"{artefacts}, {products}: {files}, {size}"
 
 
 def verify_everything(
@@ -86,4 +88,4 @@ def _sizes(paths: Iterable[Path]) -> list[int]:
 
 def cure_of_unused(folder: Path) -> str:
     """For an artefact that no experiment refers to today: nothing needs it, and nothing makes it again."""
-    return rebuild_command(folder).partition(" && ")[0] + " (no experiment of config/ asks for it)"
+    return rebuild_command(folder).partition(" && ")[0] + " # no experiment of config/ asks for it"

@@ -4,10 +4,15 @@ huggingface_hub does the work and honours HF_TOKEN, HF_HOME, HF_HUB_OFFLINE and 
 nobody else. What can go wrong becomes one message that says what to do.
 """
 
+import hashlib
+import os
+import re
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from potstill.artefacts import sha256_file
 from potstill.errors import DataError, PotstillError
 from potstill.plan.specs.source import HubSource
 from potstill.sources.located import Located, file_names, licence_of_card
@@ -20,7 +25,7 @@ def locate_hub(source: HubSource, repository_type: RepositoryType, patterns: Ite
     """The files of the repository that match `patterns` (and its card), in the Hub's cache on this machine.
 
     Raises:
-        DataError: no network, offline mode, no permission, no such repository, commit or file.
+        DataError: no network, offline mode, no permission, no such repository, commit or file, a damaged cache.
     """
     import huggingface_hub
     from httpx2 import HTTPError
@@ -51,7 +56,33 @@ def locate_hub(source: HubSource, repository_type: RepositoryType, patterns: Ite
     origin = {"hub": source.hub, "type": repository_type}
     # The cache's folder may also hold files that somebody fetched before.
     names = tuple(filter_repo_objects(file_names(folder), allow_patterns=wanted, ignore_patterns=ignored))
+    for name in names:
+        _check_blob(folder / name)
     return Located(folder, origin, source.revision, licence_of_card(folder), names, linkable=True)
+
+
+def _check_blob(path: Path) -> None:
+    """Compare a file of the cache with the Hub's digest of it, after which the cache names its blob.
+
+    Large files go by their SHA-256, others by git's SHA-1; mirrors may say a plain SHA-1. Other names tell nothing.
+
+    Raises:
+        DataError: other bytes than the Hub's.
+    """
+    blob = Path(os.path.realpath(path))
+    digest = blob.name
+    if blob.parent.name != "blobs" or not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", digest):
+        return
+    if len(digest) == 64:
+        found = {sha256_file(blob)}
+    else:
+        content = blob.read_bytes()
+        found = {hashlib.sha1(begin + content).hexdigest() for begin in (b"blob %d\0" % len(content), b"")}
+    if digest not in found:
+        raise DataError(
+            f"{path}: its bytes are not those of the Hub, so the cache is damaged. Remove it, and the next call fetches it "
+            f"again: rm {shlex.quote(str(path))} {shlex.quote(str(blob))}"
+        )
 
 
 def _explained(error: Exception, source: HubSource, repository_type: RepositoryType) -> PotstillError:
