@@ -113,6 +113,12 @@ def test_a_display_that_breaks_does_not_touch_the_jobs_and_plain_messages_go_on(
     assert len(list((workflow.folder / "results/runs").glob("*/manifest.json"))) == 2
     assert "3 of 3 steps (100%) done" in "\n".join(call.lines)
     assert "Traceback" not in call.drawn
+    assert call.drawn.rindex("\x1b[?25h") > call.drawn.rindex("\x1b[?25l")
+
+
+def test_a_summary_that_breaks_does_not_fail_the_call(tmp_path):
+    call = SmallWorkflow(tmp_path, before="PLAN.is_made = lambda name: 1 / 0").without_terminal("all")
+    assert call.code == 0, call.drawn
 
 
 def test_no_progress_file_is_left_even_of_a_job_that_was_killed(tmp_path):

@@ -19,24 +19,30 @@ class Watch:
     def __init__(self, workflow: Any, plan: Plan) -> None:
         """Listen to `workflow`, a `snakemake.workflow.Workflow`; jobs that a cluster runs are watched by who submits them."""
         self._plan = plan
-        self._before = plan.finished()
+        self._before = 0
         self._call = Call()
         self._table: Any = None
         if not workflow.is_main_process or workflow.output_settings.dryrun:
             return
+        self._before = plan.finished()
         logger = workflow.logger_manager.logger
         logger.addHandler(self._call)
         with contextlib.suppress(Exception):
             plain = next(handler for handler in logger.handlers if handler.name == "DefaultStreamHandler")
-            if "NO_COLOR" in os.environ:
+            if os.environ.get("NO_COLOR"):
                 plain.nocolor = True
             if _can_draw(workflow.output_settings):
                 self._draw(logger, plain, workflow.output_settings)
 
     def summary(self) -> str:
-        """The end of a call, in lines for a terminal; ends the live table."""
+        """The end of a call, in lines for a terminal; ends the live table. Empty where it cannot be told."""
         if self._table:
             self._table.close()
+        with contextlib.suppress(Exception):
+            return self._summary()
+        return ""
+
+    def _summary(self) -> str:
         report = f"{self._plan.folder}/report.html" if self._plan.is_made("report") else None
         before, now, planned = self._before, self._plan.finished(), self._plan.planned()
         return summary(self._call, before=before, now=now, planned=planned, report=report)
