@@ -81,6 +81,14 @@ def test_a_job_without_a_file_or_with_one_that_cannot_be_written_goes_on(tmp_pat
     assert capsys.readouterr().err.count("step 1/1") == 2
 
 
+def test_of_several_processes_of_a_job_the_first_one_writes(tmp_path, monkeypatch):
+    for rank, writes in (("0", True), ("1", False)):
+        monkeypatch.setenv("RANK", rank)
+        with shown_in(tmp_path / f"{rank}.json"):
+            Progress("step", 1).advance(1, 1)
+            assert (tmp_path / f"{rank}.json").exists() == writes
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '"x"', json.dumps({"what": "step"})])
 def test_a_file_that_is_no_progress_is_none(text, tmp_path: Path):
     file = tmp_path / "x.json"

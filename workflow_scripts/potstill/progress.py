@@ -86,8 +86,13 @@ class Progress:
 
 @contextlib.contextmanager
 def shown_in(file: Path | None) -> Iterator[None]:
-    """While the block runs, this process' job writes how far it is into `file`, which is gone afterwards."""
+    """While the block runs, this process' job writes how far it is into `file`, which is gone afterwards.
+
+    Of several processes that torch's launcher started the first one does.
+    """
     global _file
+    if os.environ.get("RANK", "0") != "0":
+        file = None
     _file = file
     try:
         yield
