@@ -55,7 +55,7 @@ import sys, importlib.metadata
 sys.path.insert(0, sys.argv[1])
 known = importlib.metadata.version
 importlib.metadata.version = lambda name: "2.9.0" if name == "torch" else known(name)
-sys.argv = [sys.argv[2], "--spec", "{}", "--output", "x"]
+sys.argv = [sys.argv[2], "--spec", "{}", "--output", "demo/x"]
 from potstill.stage import run
 def main(stage):
     print("AT WORK")
@@ -67,5 +67,5 @@ def test_a_stage_stops_before_its_work(tmp_path: Path) -> None:
     command = [sys.executable, "-c", OLD, str(ROOT / "workflow_scripts"), "stage.py"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: torch 2.9.0 is installed")
+    assert done.stderr.startswith("stage demo | error: torch 2.9.0 is installed")
     assert "Traceback" not in done.stderr

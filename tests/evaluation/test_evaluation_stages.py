@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -47,9 +48,7 @@ def test_captured_centred_predicted_and_measured(root, stage, capsys):
         spec = TargetSpec(task=CLASSIFY, model=DECODER, target=LabelLogits(), shard=shard, shards=2)
         output = root / f"targets{shard}"
         stage("capture_targets", spec.as_json(), {"examples": examples_path, "teacher": teacher}, output)
-        printed = capsys.readouterr().out
-        assert f"label_logits {shard + 1}/2" in printed
-        assert "tokens/s" in printed
+        assert re.search(r"^capture targets \| captured (\d)/\1: [\d,]+ tokens/s", capsys.readouterr().err, flags=re.MULTILINE)
         manifest = artefacts.verify(output)
         assert (manifest["kind"], manifest["teacher"]) == ("label_logits", "teacher")
         shards.append(str(output))
@@ -99,6 +98,6 @@ def test_a_mistake_is_one_message_and_leaves_nothing(root, stage, capsys):
         stage("capture_targets", spec.as_json(), inputs, root / "broken")
     assert caught.value.code == 2
     printed = capsys.readouterr().err
-    assert printed.startswith("error: ")
+    assert printed.startswith("capture targets | error: ")
     assert printed.count("\n") == 1
     assert not list(root.glob("*broken*"))
