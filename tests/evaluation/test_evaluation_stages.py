@@ -48,7 +48,9 @@ def test_captured_centred_predicted_and_measured(root, stage, capsys):
         spec = TargetSpec(task=CLASSIFY, model=DECODER, target=LabelLogits(), shard=shard, shards=2)
         output = root / f"targets{shard}"
         stage("capture_targets", spec.as_json(), {"examples": examples_path, "teacher": teacher}, output)
-        assert re.search(r"^capture targets \| captured (\d)/\1: [\d,]+ tokens/s", capsys.readouterr().err, flags=re.MULTILINE)
+        assert re.search(
+            r"^capture targets \| captured (\d)/\1: [\d,]+ tokens/s", capsys.readouterr().err, flags=re.MULTILINE
+        )
         manifest = artefacts.verify(output)
         assert (manifest["kind"], manifest["teacher"]) == ("label_logits", "teacher")
         shards.append(str(output))
