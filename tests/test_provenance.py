@@ -75,6 +75,17 @@ def test_the_commit_and_whether_the_code_was_changed(tmp_path: Path, monkeypatch
     assert asked() == (commit, True)
 
 
+def test_a_copy_inside_somebody_elses_repository_has_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "copy"
+    (copy / "workflow_scripts").mkdir(parents=True)
+    (copy / "workflow_scripts" / "a.py").write_text("x = 1")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "--message", "theirs")
+    monkeypatch.setattr(provenance, "ROOT", copy)
+    assert provenance._checkout.__wrapped__() == (None, None)
+
+
 def test_without_git_there_is_no_commit_and_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".git").mkdir()
     monkeypatch.setattr(provenance, "ROOT", tmp_path)
