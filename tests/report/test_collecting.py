@@ -184,6 +184,6 @@ def test_a_users_mistake_is_one_message(products, tmp_path):
     given = {"collected": str(products["collected"])}
     done = run_stage("compare.py", spec, given, tmp_path / "comparison", tmp_path)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: comparison.baseline: sft has no run")
+    assert done.stderr.startswith(f"compare {tmp_path.name} | error: comparison.baseline: sft has no run")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "comparison").exists()

@@ -60,7 +60,9 @@ def test_pip_downloads_with_the_users_own_configuration(tmp_path: Path) -> None:
     missing = {**source, "version": "2.0"}
     done = run("fetch_dataset.py", {"source": missing, "files": ["."]}, tmp_path / "assets" / "e", **pip)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: tiny-model==2.0: pip cannot download it: Could not find a version")
+    assert done.stderr.startswith(
+        "fetch dataset | error: tiny-model==2.0: pip cannot download it: Could not find a version"
+    )
     assert "POTSTILL_WHEELS" in done.stderr
     assert os.listdir(tmp_path / "assets") == ["d"]
 

@@ -170,7 +170,7 @@ def test_offline_without_cache_is_one_message_and_leaves_nothing(tmp_path: Path)
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": TOKEN}
     done = run("fetch_dataset.py", spec, tmp_path / "assets" / "d", **environment)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: owner/name on the Hugging Face Hub: HF_HUB_OFFLINE is set")
+    assert done.stderr.startswith("fetch dataset | error: owner/name on the Hugging Face Hub: HF_HUB_OFFLINE is set")
     assert done.stderr.count("\n") == 1
     assert "CANARY" not in done.stderr
     assert os.listdir(tmp_path / "assets") == []
@@ -254,7 +254,7 @@ def test_a_file_of_the_hub_cannot_leave_its_folder(
         done = run("fetch_dataset.py", spec, tmp_path / "assets" / "d", **environment)
         server.shutdown()
     assert done.returncode == 2, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("fetch dataset | error: ")]
     assert "a file's name in it leads out of its folder" in line
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path / "assets") == []
