@@ -147,7 +147,7 @@ def test_the_stage_records_the_answer_in_one_file(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["probe_teacher.py", "--spec", json.dumps(spec), "--output", str(record)])
     stage.run(probe_teacher.main)
     assert json.loads(record.read_text())["choice"] == "tiny"
-    assert "teacher: tiny" in capsys.readouterr().out
+    assert "probe teacher | teacher: tiny" in capsys.readouterr().err
     record.unlink()
     spec["candidates"][0]["source"]["path"] = str(tmp_path / "gone")
     monkeypatch.setattr(sys, "argv", ["probe_teacher.py", "--spec", json.dumps(spec), "--output", str(record)])
