@@ -26,8 +26,11 @@ def why_not() -> str | None:
         return "starting SLURM needs root"
     if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
         return f"{', '.join(missing)} missing: apt-get install munge slurmctld slurmd slurm-client"
-    if os.path.lexists(CONFIGURATION):
-        return f"{CONFIGURATION} is there: this host belongs to a cluster, or another test of one is running"
+    if CONFIGURATION.exists():
+        return (
+            f"{CONFIGURATION} is there: this host belongs to a cluster, or another test of one runs (to end it: "
+            f"{HERE}/slurm-down.sh {CONFIGURATION.resolve().parents[1]})"
+        )
     return None
 
 

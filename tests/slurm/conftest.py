@@ -24,7 +24,7 @@ SITE = {
     "latency-wait": 10,
     "slurm-init-seconds-before-status-checks": 3,
     "jobs": 3,
-    "resources": {"runtime": 60},
+    "resources": {"runtime": 60, "mem_mb": 8000},
     "set-resources": {
         "train_student": {"slurm_partition": "gpu"},
         "capture_targets": {"gpu": 0, "slurm_partition": "gpu", "gres": "gpu:fake:1"},
