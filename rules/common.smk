@@ -41,8 +41,8 @@ with explain_errors():
 # For the commands in messages of jobs.
 os.environ.update(POTSTILL_CALL=PLAN.call())
 
-# Not `workflow.cores`, which is an error in calls without --cores, such as --unlock. On a cluster 1: a job there must not
-# count its node's cores, it was given what this Snakemake counted.
+# Not `workflow.cores`, which is an error in calls without --cores, such as --unlock. On a cluster 1: a job there was given
+# what the main process counted, which has no cores, and must not count its node's.
 ALL_CORES = (workflow.is_main_process and workflow.resource_settings.cores) or 1
 
 # For the report's template.

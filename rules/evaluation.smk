@@ -37,8 +37,11 @@ rule benchmark_model:
         benchmark=PLAN.pending("benchmarks"),
     conda:
         "../envs/models.yaml"
-    # All cores: never beside a training or another measurement. How many threads are measured is part of the spec.
-    threads: ALL_CORES
+    # All cores: never beside a training or another measurement; on a cluster those that are measured.
+    threads:
+        lambda wildcards: max(
+            ALL_CORES, PLAN.node("benchmarks", wildcards.benchmark).spec["threads"]
+        )
     resources:
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
             "benchmarks", wildcards.benchmark, attempt

@@ -17,6 +17,7 @@ methods:
   kd3: null
 seeds: [0]
 targets: {shards: 1}
+benchmark: {threads: 2}
 """
 
 # What a person changes in profiles/slurm for the test's cluster. One rule starts with too little memory.
@@ -74,6 +75,7 @@ def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tupl
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(spy))
         patch.setenv("SPY", str(spy))
+        patch.setenv("POTSTILL_DEVICES", "0,1")  # so that there is something to lease
         result = project.snakemake("all", *COMMAND, cores=None)
     assert result.code == 0, result.output
     return project, result

@@ -77,6 +77,11 @@ def test_a_job_over_its_memory_is_submitted_again_with_more(finished: tuple[Proj
     ]
 
 
+def test_a_measurement_has_the_cores_that_it_measures(finished: tuple[Project, Result]) -> None:
+    asked = re.findall(r"^rule benchmark_model:.*?threads: (\d+)", finished[1].output, flags=re.MULTILINE | re.DOTALL)
+    assert asked == ["2", "2"]
+
+
 def test_a_training_at_its_time_limit_is_warned_and_submitted_again_and_ends_with_the_same_bytes(
     cluster: Cluster, unfinished: tuple[Project, Path, dict[str, str]]
 ) -> None:
