@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test lint format docs plan verify doctor clean-unused lock help
+.PHONY: demo test torture lint format docs plan verify doctor clean-unused lock help
 .DEFAULT_GOAL := help
 
 demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
@@ -14,6 +14,9 @@ demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
 
 test: $(VENV)/development ## run all tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
+torture: $(VENV)/development ## kill and interrupt a small experiment 300 times; ARGS="--kills 200 --terms 50 --ints 50 --seed 0"
+	$(BIN)/python tests/reliability/torture.py $(ARGS)
 
 lint: $(VENV)/development ## style, types, workflow checks
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 
 rule fetch_model:
     output:
-        "<results>/assets/{asset}/manifest.json",
+        update("<results>/assets/{asset}/manifest.json"),
     log:
         "<results>/logs/fetch_model/{asset}.log",
     wildcard_constraints:
@@ -25,7 +25,7 @@ rule fetch_model:
 
 rule fetch_dataset:
     output:
-        "<results>/assets/{asset}/manifest.json",
+        update("<results>/assets/{asset}/manifest.json"),
     log:
         "<results>/logs/fetch_dataset/{asset}.log",
     wildcard_constraints:

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from potstill.display.watch import Watch
+from potstill.plan.at_work import announce
 from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
 from potstill.version_gate import refuse_unsafe
@@ -29,13 +30,23 @@ signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 shell.prefix("set -euo pipefail; trap '' TERM; ")
 
 
+MAKES_FILES = (
+    workflow.is_main_process
+    and not workflow.output_settings.dryrun
+    and not config.get("report")
+)
+
 with explain_errors():
     refuse_unsafe()
+    if MAKES_FILES and (said := announce(Path(".snakemake"))):
+        print(said, file=sys.stderr)
     PLAN = make_plan(
         Path(workflow.basedir),
         config,
-        probe=workflow.is_main_process and not workflow.output_settings.dryrun,
+        probe=MAKES_FILES,
     )
+    if MAKES_FILES:
+        PLAN.remove_leftovers()
 
 
 # For the commands in messages of jobs.
@@ -44,6 +55,10 @@ os.environ.update(POTSTILL_CALL=PLAN.call())
 # Not `workflow.cores`, which is an error in calls without --cores, such as --unlock. On a cluster 1: a job there was given
 # what the main process counted, which has no cores, and must not count its node's.
 ALL_CORES = (workflow.is_main_process and workflow.resource_settings.cores) or 1
+
+# All outputs are `update(...)`, which Snakemake does not wipe before a job: another call with the same results may have
+# made them meanwhile, and its jobs read them. A failed job has nothing to be restored, and that is no news.
+logger.addFilter(lambda record: not str(record.msg).startswith("Cannot restore "))
 
 # For the report's template.
 config["overview"] = PLAN.overview()

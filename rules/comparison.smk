@@ -5,7 +5,7 @@ rule collect_runs:
     input:
         lambda wildcards: PLAN.product_inputs("collected"),
     output:
-        PLAN.outputs("collected"),
+        update(PLAN.outputs("collected")),
     log:
         "<results>/logs/collect_runs/{experiment}.log",
     wildcard_constraints:
@@ -22,7 +22,7 @@ rule collect_benchmarks:
     input:
         lambda wildcards: PLAN.product_inputs("collected_benchmarks"),
     output:
-        PLAN.outputs("collected_benchmarks"),
+        update(PLAN.outputs("collected_benchmarks")),
     log:
         "<results>/logs/collect_benchmarks/{experiment}.log",
     wildcard_constraints:
@@ -39,7 +39,7 @@ rule compare:
     input:
         lambda wildcards: PLAN.product_inputs("comparison"),
     output:
-        PLAN.outputs("comparison"),
+        update(PLAN.outputs("comparison")),
     log:
         "<results>/logs/compare/{experiment}.log",
     wildcard_constraints:

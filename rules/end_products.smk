@@ -9,12 +9,12 @@ rule write_table:
         lambda wildcards: PLAN.product_inputs(f"tables/{wildcards.table}"),
     output:
         csv=report(
-            "<results>/{experiment}/summary/{table}.csv",
+            update("<results>/{experiment}/summary/{table}.csv"),
             caption="../docs/captions/product.rst",
             category="1 Tables",
             labels={"table": "{table}"},
         ),
-        tex="<results>/{experiment}/summary/{table}.tex",
+        tex=update("<results>/{experiment}/summary/{table}.tex"),
     log:
         "<results>/logs/write_table/{experiment}.{table}.log",
     wildcard_constraints:
@@ -33,13 +33,13 @@ rule draw_figure:
         lambda wildcards: PLAN.product_inputs(f"figures/{wildcards.figure}"),
     output:
         png=report(
-            "<results>/{experiment}/figures/{figure}.png",
+            update("<results>/{experiment}/figures/{figure}.png"),
             caption="../docs/captions/product.rst",
             category="2 Figures",
             labels={"figure": "{figure}"},
         ),
-        pdf="<results>/{experiment}/figures/{figure}.pdf",
-        csv="<results>/{experiment}/figures/{figure}.csv",
+        pdf=update("<results>/{experiment}/figures/{figure}.pdf"),
+        csv=update("<results>/{experiment}/figures/{figure}.csv"),
     log:
         "<results>/logs/draw_figure/{experiment}.{figure}.log",
     wildcard_constraints:
@@ -57,7 +57,7 @@ rule write_report:
     input:
         lambda wildcards: PLAN.product_inputs("report"),
     output:
-        "<results>/{experiment}/report.html",
+        update("<results>/{experiment}/report.html"),
     log:
         "<results>/logs/write_report/{experiment}.log",
     wildcard_constraints:

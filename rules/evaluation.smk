@@ -5,7 +5,7 @@ rule predict_teacher:
     input:
         lambda wildcards: PLAN.input_files("predictions", wildcards.predictions),
     output:
-        "<results>/predictions/{predictions}/manifest.json",
+        update("<results>/predictions/{predictions}/manifest.json"),
     log:
         "<results>/logs/predict_teacher/{predictions}.log",
     wildcard_constraints:
@@ -30,7 +30,7 @@ rule benchmark_model:
     input:
         lambda wildcards: PLAN.input_files("benchmarks", wildcards.benchmark),
     output:
-        "<results>/benchmarks/{benchmark}/manifest.json",
+        update("<results>/benchmarks/{benchmark}/manifest.json"),
     log:
         "<results>/logs/benchmark_model/{benchmark}.log",
     wildcard_constraints:

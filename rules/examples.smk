@@ -5,7 +5,7 @@ rule prepare_task:
     input:
         lambda wildcards: PLAN.input_files("examples", wildcards.examples),
     output:
-        "<results>/examples/{examples}/manifest.json",
+        update("<results>/examples/{examples}/manifest.json"),
     log:
         "<results>/logs/prepare_task/{examples}.log",
     wildcard_constraints:

@@ -5,7 +5,7 @@ rule train_student:
     input:
         lambda wildcards: PLAN.input_files("runs", wildcards.run),
     output:
-        "<results>/runs/{run}/manifest.json",
+        update("<results>/runs/{run}/manifest.json"),
     log:
         "<results>/logs/train_student/{run}.log",
     wildcard_constraints:

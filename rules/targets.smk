@@ -5,7 +5,7 @@ rule capture_targets:
     input:
         lambda wildcards: PLAN.input_files("targets", wildcards.shard),
     output:
-        "<results>/targets/{shard}/manifest.json",
+        update("<results>/targets/{shard}/manifest.json"),
     log:
         "<results>/logs/capture_targets/{shard}.log",
     wildcard_constraints:

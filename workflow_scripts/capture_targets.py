@@ -7,9 +7,12 @@ def main(stage: Stage) -> None:
     """Write one shard of one kind of targets."""
     import torch
     from potstill import artefacts
+    from potstill.checkpoints import CheckpointFolder
     from potstill.models.device import pick_device, resolve_precision
+    from potstill.models.finished_batches import FinishedBatches
     from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
     from potstill.plan.specs.targets import TargetSpec
+    from potstill.progress import say
     from potstill.targets.capture import capture, shard_examples
 
     torch.set_num_threads(stage.threads)
@@ -32,8 +35,11 @@ def main(stage: Stage) -> None:
     }
     if spec.target.kind == "token_logits":
         facts["temperatures"] = list(spec.target.temperatures)
-    with artefacts.writing(stage.output, spec=spec.as_json(), **facts) as folder:
-        capture(teacher, tokenizer, examples, spec, folder)
+    kept = CheckpointFolder.beside(stage.output, say)
+    finished = FinishedBatches(kept, device=device.type, precision=precision)
+    with kept.watching(), artefacts.writing(stage.output, spec=spec.as_json(), **facts) as folder:
+        capture(teacher, tokenizer, examples, spec, folder, finished)
+    kept.clear()
 
 
 if __name__ == "__main__":

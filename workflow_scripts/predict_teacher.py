@@ -11,10 +11,13 @@ def main(stage: Stage) -> None:
     import pandas as pd
     import torch
     from potstill import artefacts
+    from potstill.checkpoints import CheckpointFolder
     from potstill.evaluation.predict import predict
     from potstill.models.device import pick_device, resolve_precision
+    from potstill.models.finished_batches import FinishedBatches
     from potstill.models.load import load_task_model, load_tokenizer
     from potstill.plan.specs.evaluate import PredictSpec
+    from potstill.progress import say
     from potstill.provenance import library_versions
     from potstill.tables import read_frame, write_table
     from potstill.targets.read import read_label_logits
@@ -32,12 +35,19 @@ def main(stage: Stage) -> None:
         stage.path("teacher"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
     )
     started = time.monotonic()
+    kept = CheckpointFolder.beside(stage.output, say)
+    settings = {
+        "token_budget": spec.token_budget,
+        "calibration_bias": bias,
+        "finished": FinishedBatches(kept, device=device.type, precision=precision),
+    }
     frames = []
-    for split in spec.splits:
-        examples = read_frame(stage.path("examples") / f"{split}.parquet")
-        found = predict(teacher, tokenizer, examples, spec.task, token_budget=spec.token_budget, calibration_bias=bias)
-        found.insert(0, "split", split)
-        frames.append(found)
+    with kept.watching():
+        for split in spec.splits:
+            examples = read_frame(stage.path("examples") / f"{split}.parquet")
+            found = predict(teacher, tokenizer, examples, spec.task, name=split, **settings)
+            found.insert(0, "split", split)
+            frames.append(found)
     facts = {
         "method": "teacher",
         "predict_seconds": time.monotonic() - started,
@@ -51,6 +61,7 @@ def main(stage: Stage) -> None:
     ) as folder:
         write_table(pd.concat(frames, ignore_index=True), folder / "predictions.parquet")
         (folder / "run.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    kept.clear()
 
 
 if __name__ == "__main__":

@@ -7,23 +7,22 @@ from potstill.stage import Stage, run
 
 # Tokens in a batch of predictions: how fast they come, not what they are.
 TOKEN_BUDGET = 2048
-# Between two checkpoints; the environment variable POTSTILL_CHECKPOINT_SECONDS says otherwise.
-CHECKPOINT_SECONDS = 300
 
 
 def main(stage: Stage) -> None:
     """Write a run: the student, its history, its predictions, and the facts about it."""
     import json
-    import os
     import time
 
     import pandas as pd
     from potstill import artefacts
+    from potstill.checkpoints import CheckpointFolder
     from potstill.evaluation.predict import predict
     from potstill.methods.interface import Setup, build
     from potstill.models.device import autocast, pick_device, resolve_precision
     from potstill.models.directory import check_artefact, model_directory
     from potstill.models.encode import encode_examples
+    from potstill.models.finished_batches import FinishedBatches
     from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
     from potstill.plan import methods
     from potstill.plan.specs.train import TrainSpec
@@ -31,7 +30,7 @@ def main(stage: Stage) -> None:
     from potstill.provenance import library_versions
     from potstill.tables import read_frame, write_table
     from potstill.training.card import write_card
-    from potstill.training.checkpoint import Checkpoints
+    from potstill.training.checkpoint import TrainingCheckpoints
     from potstill.training.randomness import make_deterministic
     from potstill.training.trainer import Trainer
 
@@ -89,14 +88,14 @@ def main(stage: Stage) -> None:
         f"{len(trainer.examples)} examples, {trainer.total_steps} steps, {trainable:,} trainable parameters, "
         f"{device}, {precision}"
     )
-    checkpoints = Checkpoints(
-        stage.output.with_name(f".{stage.output.name}.checkpoints"),
-        float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", CHECKPOINT_SECONDS)),
-        say,
-    )
+    kept = CheckpointFolder.beside(stage.output, say)
+    checkpoints = TrainingCheckpoints(kept)
     checkpoints.restore(trainer)
-    with checkpoints.watching():
+    with kept.watching():
         outcome = trainer.run(checkpoints)
+    checkpoints.save_end(trainer)
+    # Where a GPU does not compute the same twice, answers of other weights must not be mixed with these weights'.
+    finished = FinishedBatches(kept, device=device.type, precision=precision, weights=student.fingerprint())
 
     teacher = artefacts.read_manifest(next(iter(shards.values()))[0])["teacher"] if shards else None
     provenance = {key: base.get(key) for key in ("origin", "licence")}
@@ -106,9 +105,17 @@ def main(stage: Stage) -> None:
         student.save(folder / "student", tokenizer)
         begin = time.monotonic()
         predictions = []
-        with autocast(device, precision):
+        with kept.watching(), autocast(device, precision):
             for split in ("validation", "test"):
-                found = predict(student, tokenizer, splits[split], spec.task, token_budget=TOKEN_BUDGET)
+                found = predict(
+                    student,
+                    tokenizer,
+                    splits[split],
+                    spec.task,
+                    token_budget=TOKEN_BUDGET,
+                    name=split,
+                    finished=finished,
+                )
                 found.insert(0, "split", split)
                 predictions.append(found)
         write_table(outcome.history, folder / "history.parquet")
@@ -132,7 +139,7 @@ def main(stage: Stage) -> None:
         (folder / "run.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         shown = {key.replace("_", " "): facts[key] for key in ("parameters", "steps", "examples_seen", "precision")}
         write_card(folder / "student", spec, name=stage.output.name, teacher=teacher, base=base, facts=shown)
-    checkpoints.clear()
+    kept.clear()
     say(f"trained {outcome.steps} steps, validation and test predicted, saved")
 
 

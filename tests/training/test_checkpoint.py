@@ -5,11 +5,12 @@ import signal
 
 import pytest
 import torch
+from potstill.checkpoints import CheckpointFolder
 from potstill.errors import Interrupted
 from potstill.methods.interface import Method
 from potstill.methods.terms.gold import Gold
 from potstill.plan.specs.train import Lora
-from potstill.training.checkpoint import KEPT, Checkpoints
+from potstill.training.checkpoint import KEPT, TrainingCheckpoints
 from tiny_students import decoder, encoder, questions, sentences, trainer
 
 
@@ -47,8 +48,8 @@ def quiet(line):
     """Nobody listens."""
 
 
-def checkpoints(folder, every_seconds=0.0, **options):
-    return Checkpoints(folder, every_seconds, quiet, **options)
+def checkpoints(folder, every_seconds=0.0, say=quiet, **options):
+    return TrainingCheckpoints(CheckpointFolder(folder, every_seconds, say, **options))
 
 
 def facts(run):
@@ -89,7 +90,7 @@ def damage(folder, name):
 @pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "history.parquet", "state.json"])
 def test_one_flipped_bit_and_the_checkpoint_before_is_used(name, tmp_path):
     run, said = trainer(decoder(), questions(20)), []
-    kept = Checkpoints(tmp_path, 0.0, said.append)
+    kept = checkpoints(tmp_path, say=said.append)
     for _ in range(3):
         run.step()
         kept.save(run)
@@ -108,9 +109,9 @@ def test_a_checkpoint_of_another_version_is_not_used(tmp_path, monkeypatch):
     run, said = trainer(decoder(), questions(20)), []
     run.step()
     checkpoints(tmp_path).save(run)
-    monkeypatch.setattr("potstill.training.checkpoint.FORMAT", {"checkpoint": 2})
-    assert not Checkpoints(tmp_path, 0.0, said.append).restore(trainer(decoder(), questions(20)))
-    assert "another version" in said[0]
+    monkeypatch.setattr("potstill.training.checkpoint.FORM", {"training checkpoint": 2})
+    assert not checkpoints(tmp_path, say=said.append).restore(trainer(decoder(), questions(20)))
+    assert "another kind: training checkpoint 1 instead of 2" in said[0]
 
 
 def test_what_was_cut_off_while_it_was_written_does_not_count(tmp_path):
@@ -123,7 +124,7 @@ def test_what_was_cut_off_while_it_was_written_does_not_count(tmp_path):
     resumed = trainer(decoder(), questions(20))
     assert kept.restore(resumed)
     assert resumed.state.step == 1
-    kept.clear()
+    kept.kept.clear()
     assert not tmp_path.exists()
 
 
@@ -154,7 +155,7 @@ def test_a_signal_ends_the_training_after_the_step_at_work(number, tmp_path):
 
     run.step = interrupted_step
     with (
-        kept.watching(),
+        kept.kept.watching(),
         pytest.raises(Interrupted, match=f"{signal.Signals(number).name}: stopped after step 3 of 10"),
     ):
         run.run(kept)

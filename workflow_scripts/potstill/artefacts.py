@@ -14,7 +14,6 @@ import re
 import shlex
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,8 @@ from typing import Any
 
 from potstill import provenance
 from potstill.errors import ArtefactError
+from potstill.faults import reach
+from potstill.temporary import temporary_file, temporary_folder, umask
 
 MANIFEST = "manifest.json"
 _STARTED = time.monotonic()  # imported first by every job
@@ -55,16 +56,11 @@ def writing(directory: str | os.PathLike[str], *, spec: Any, **facts: Any) -> It
         facts: further JSON-able manifest entries (origin, licence, tokenizer, versions ...).
     """
     final = Path(directory)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", suffix=".tmp", dir=final.parent))
-    try:
-        # mkdtemp makes private folders; results are shared like any other file.
-        temporary.chmod(0o777 & ~_umask())
+    with temporary_folder(final) as temporary:
         yield temporary
+        reach("files", temporary)
         write_manifest(temporary, final.name, spec=spec, **facts)
         _publish(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> None:
@@ -72,6 +68,7 @@ def write_manifest(directory: Path, name: str, *, spec: Any, **facts: Any) -> No
     files = {}
     for path in sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST):
         _make_readable(path)
+        reach("sync", path)
         fsync(path)
         files[path.relative_to(directory).as_posix()] = {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
     manifest = {
@@ -120,19 +117,19 @@ def unsealed(text: str) -> dict[str, Any]:
 def write_atomically(path: str | os.PathLike[str], text: str) -> None:
     """Write a small text file so that a reader sees the old content or the new one, never a part of it."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        os.fchmod(descriptor, 0o666 & ~_umask())
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
+    kind = "manifest" if path.name == MANIFEST else "text"
+    with temporary_file(path) as (temporary, descriptor):
+        reach(f"{kind}-begin", temporary)
+        data = text.encode()
+        with open(descriptor, "wb", buffering=0, closefd=False) as stream:
+            stream.write(data[: len(data) // 2])
+            reach(f"{kind}-half", temporary)
+            stream.write(data[len(data) // 2 :])
+        os.fsync(descriptor)
+        reach(f"{kind}-rename", temporary)
         os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+        reach(f"{kind}-end", path)
+        fsync(path.parent)
 
 
 def read_manifest(directory: str | os.PathLike[str], cure: str | None = None) -> Mapping[str, Any]:
@@ -243,16 +240,16 @@ def make_command(target: str, call: str | None = None) -> str:
 
 def _publish(temporary: Path, final: Path) -> None:
     """Rename `temporary` to `final`. Several processes may do so at once: the first is kept, for all have the same content."""
+    reach("publish", temporary)
     while not is_finished(final):
         try:
             os.replace(temporary, final)  # in place of nothing, or of the empty folder that Snakemake makes beforehand
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            _remove_leftover(final, temporary.with_suffix(".old"))
-        else:
-            fsync(final.parent)
-            return
+            _remove_leftover(final, temporary.with_suffix(".old.tmp"))
+    reach("published", final)
+    fsync(final.parent)
 
 
 def _remove_leftover(folder: Path, aside: Path) -> None:
@@ -275,13 +272,7 @@ def fsync(path: Path) -> None:
 def _make_readable(path: Path) -> None:
     """Give a file the read permissions of the umask: safetensors writes private files, but results are shared."""
     mode = stat.S_IMODE(path.stat().st_mode)
-    wanted = mode | (0o444 & ~_umask())
+    wanted = mode | (0o444 & ~umask())
     if mode != wanted:
         with contextlib.suppress(PermissionError):  # a hard link to somebody else's file
             path.chmod(wanted)
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask

@@ -12,15 +12,16 @@ records of the end products that it reads.
 import contextlib
 import os
 import shlex
-import shutil
-import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from potstill import provenance
-from potstill.artefacts import damage, fsync, make_command, sealed, sha256_file, unsealed, write_atomically
+from potstill.artefacts import MANIFEST, damage, fsync, make_command, sealed, sha256_file, unsealed, write_atomically
 from potstill.errors import ArtefactError
+from potstill.faults import reach
+from potstill.temporary import temporary_folder
 
 
 @contextlib.contextmanager
@@ -33,6 +34,7 @@ def publish_directory(output: Path, inputs: Mapping[str, Any]) -> Iterator[Path]
         yield folder
         _sync(folder)
         forget_product(inputs)
+        reach("replace", output)
         if output.exists():
             # Moved aside as a whole, and removed with the scratch folder: `output` is never half old, half new.
             os.replace(output, folder.parent / "replaced")
@@ -53,6 +55,7 @@ def publish_files(directory: Path, inputs: Mapping[str, Any]) -> Iterator[Path]:
         names = sorted(path.name for path in folder.iterdir())
         forget_product(inputs)
         for name in names:
+            reach("replace", directory / name)
             os.replace(folder / name, directory / name)
         fsync(directory)
     record_product(inputs, (directory / name for name in names))
@@ -61,6 +64,19 @@ def publish_files(directory: Path, inputs: Mapping[str, Any]) -> Iterator[Path]:
 def forget_product(inputs: Mapping[str, Any]) -> None:
     """Remove the record: from here on the product counts as not made, whatever interrupts us."""
     Path(inputs["record"]).unlink(missing_ok=True)
+
+
+def is_recorded(inputs: Mapping[str, Any]) -> bool:
+    """Whether the record of the product that a stage with these inputs makes is there, its files too; no for artefacts."""
+    if "record" not in inputs:
+        return False
+    record = Path(inputs["record"])
+    try:
+        content = unsealed(record.read_text(encoding="utf-8"))
+        files = [record.parent.parent / name for name in content["files"]]
+        return bool(content["id"] == inputs["product_id"]) and all(file.exists() for file in files)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def record_product(inputs: Mapping[str, Any], files: Iterable[Path]) -> None:
@@ -122,20 +138,38 @@ def _target(record: Path, call: str | None) -> str:
     return make_command("all", call)
 
 
+def date_back(inputs: Mapping[str, Any]) -> None:
+    """Date what a stage may have read, and is of the future, as of now: artefacts, and end products beside its own.
+
+    A clock that was wrong, or jumped back, leaves such files, and Snakemake refuses an output that is older than an input.
+    """
+    files = [Path(path, MANIFEST) for value in inputs.values() for path in _strings(value)]
+    if "record" in inputs:
+        files += Path(inputs["record"]).parent.parent.glob("[!.]*/*")
+    now = time.time()
+    for file in files:
+        with contextlib.suppress(OSError):  # no such file, or somebody else's
+            if file.stat().st_mtime > now:
+                os.utime(file)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            yield item
+
+
 @contextlib.contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
     """A new folder beside `target`, so on the same file system; gone when the block ends."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-    folder = room / target.name
-    try:
+    with temporary_folder(target) as room:
+        folder = room / target.name
         folder.mkdir()
         yield folder
-    finally:
-        shutil.rmtree(room, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
+            reach("sync", path)
             fsync(path)

@@ -18,9 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from potstill.artefacts import is_finished
 from potstill.errors import ArtefactError, PotstillError
 from potstill.jobs import job_name, prefixed_output, progress_file
-from potstill.progress import shown_in
+from potstill.products import date_back, is_recorded
+from potstill.progress import say, shown_in
+from potstill.sole_maker import sole_maker
+from potstill.storage import storage_error
 from potstill.version_gate import refuse_unsafe
 
 LONG_ARGUMENTS = ".long_arguments"  # folder of the results
@@ -61,9 +65,15 @@ def run(main: Callable[[Stage], None]) -> None:
     # The shell around a job ignores it (rules/common.smk); a stage ends, unless it says otherwise.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     name = job_name(Path(sys.argv[0]).stem, arguments.output)
-    with prefixed_output(name), shown_in(progress_file(arguments.output)), explain_errors():
+    with prefixed_output(name), shown_in(progress_file(arguments.output)), explain_errors(arguments.output.parent):
         refuse_unsafe()
-        main(Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads))
+        stage = Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, arguments.threads)
+        with sole_maker(stage.output, say):
+            if is_finished(stage.output) or is_recorded(stage.inputs):
+                say(f"{stage.output}: another process has made it meanwhile")
+            else:
+                main(stage)
+            date_back(stage.inputs)
 
 
 def _json(argument: str) -> dict[str, Any]:
@@ -85,13 +95,21 @@ def _file(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def explain_errors() -> Iterator[None]:
-    """Print a `PotstillError`, or that Ctrl-C was pressed, as one message and leave with its exit code: 2, 75 or 130."""
+def explain_errors(folder: Path = Path()) -> Iterator[None]:
+    """Print what a user can mend, or that Ctrl-C was pressed, as one message and leave with its exit code: 2, 75 or 130.
+
+    `folder` is where results go: what a full or read-only disk is looked for at, when the error does not say where.
+    """
     try:
         yield
     except PotstillError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except Exception as error:
+        if explained := storage_error(error, folder):
+            print(f"error: {explained}", file=sys.stderr)
+            raise SystemExit(explained.exit_code) from None
+        raise
     except KeyboardInterrupt:
         print("error: interrupted; nothing half-made was left", file=sys.stderr)
         raise SystemExit(130) from None  # 128 + SIGINT, as shells have it

@@ -9,12 +9,12 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from potstill.models.batch import Encoded
-from potstill.models.device import release_memory
-from potstill.models.encode import collate, encode_examples, prompt_only, token_budget_batches
+from potstill.models.encode import collate, encode_examples, prompt_only
+from potstill.models.finished_batches import FinishedBatches, Row
+from potstill.models.passing import rows_in_batches
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import ModelView
 from potstill.plan.specs.task import TaskView
-from potstill.progress import Progress
 
 
 @torch.inference_mode()
@@ -26,6 +26,8 @@ def predict(
     *,
     token_budget: int,
     calibration_bias: np.ndarray | torch.Tensor | None = None,
+    name: str = "examples",
+    finished: FinishedBatches | None = None,
 ) -> pd.DataFrame:
     """One row an example, in the order of `examples`: `example_id, label, logits, text, n_tokens`.
 
@@ -34,6 +36,8 @@ def predict(
         examples: their gold answers are not read.
         token_budget: tokens in a batch, padding and answers to come included.
         calibration_bias: [C], subtracted from the label logits before the largest is taken.
+        name: what this pass is called in `finished`.
+        finished: what it holds is not asked again.
 
     Returns:
         `label` int32, the predicted class (-1 when not a classification); `logits` list<float32>, the calibrated label
@@ -43,21 +47,16 @@ def predict(
     items = [prompt_only(item) for item in encode_examples(examples, tokenizer, task, view)]
     classifies = task.kind == "classification"
     lengths = [len(item.input_ids) + (0 if classifies else task.max_answer_tokens) for item in items]
-    rows: list[dict[str, Any]] = [{} for _ in items]
-    progress = Progress("predicted", len(items), tokens=sum(lengths))
     training = task_model.training
     task_model.eval()
-    for indices in token_budget_batches(lengths, token_budget):
+
+    def ask(indices: list[int]) -> list[Row]:
         batch = [items[index] for index in indices]
-        found = (
-            _classify(task_model, tokenizer, batch, calibration_bias)
-            if classifies
-            else _generate(task_model, tokenizer, batch)
-        )
-        for index, row in zip(indices, found, strict=True):
-            rows[index] = row
-        progress.advance(len(indices), sum(lengths[index] for index in indices))
-        release_memory(task_model.device)
+        if classifies:
+            return _classify(task_model, tokenizer, batch, calibration_bias)
+        return _generate(task_model, tokenizer, batch)
+
+    rows = rows_in_batches("predicted", name, lengths, token_budget, ask, task_model.device, finished)
     task_model.train(training)
     frame = pd.DataFrame(rows, columns=["label", "logits", "text", "n_tokens"])
     frame.insert(0, "example_id", examples["example_id"].to_numpy())
@@ -66,7 +65,7 @@ def predict(
 
 def _classify(
     task_model: TaskModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Encoded], bias: Any
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     logits = task_model(collate(items, tokenizer.pad_token_id).to(task_model.device)).label_logits.cpu()
     if bias is not None:
         logits = logits - torch.as_tensor(bias)
@@ -77,9 +76,7 @@ def _classify(
     ]
 
 
-def _generate(
-    task_model: TaskModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Encoded]
-) -> list[dict[str, Any]]:
+def _generate(task_model: TaskModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Encoded]) -> list[Row]:
     answers = task_model.generate(items, tokenizer, max_new_tokens=task_model.task.max_answer_tokens)
     nothing = np.zeros(0, dtype=np.float32)
     return [{"label": -1, "logits": nothing, "text": a.text, "n_tokens": a.n_tokens} for a in answers]

@@ -1,5 +1,6 @@
 """A Hugging Face model with a task: logits exactly where the task needs them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,6 +158,14 @@ class TaskModel(nn.Module):
     def parameter_count(self, trainable: bool = False) -> int:
         """Number of weights, shared ones once; adapters included until they are merged."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad or not trainable)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all weights, adapters included: models that answer the same have the same."""
+        digest = hashlib.sha256()
+        for name, value in self.state_dict().items():
+            digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def attach_adapters(self, peft_model: Any) -> None:
         """Remember peft's wrapper, whose adapters sit inside `model` already."""

@@ -17,12 +17,18 @@ SCRIPTS = Path(__file__).resolve().parents[2]  # workflow_scripts/
 # Modules that cannot change what an artefact says. A test makes the same run with those silenced that run beside a training.
 NEUTRAL = {
     "potstill.artefacts": "names, manifests and checks: moves bytes, never makes them",
+    "potstill.checkpoints": "an interrupted job goes on to the same bytes",
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
     "potstill.jobs": "what a job is called in what it prints",
+    "potstill.faults": "tests alone ask for them",
+    "potstill.models.finished_batches": "keeps rows as they are, for the job to go on from",
     "potstill.products": "records of named end products",
     "potstill.progress": "what a person sees meanwhile",
     "potstill.provenance": "what the records say of versions and commit; the versions that count are in the digest",
+    "potstill.sole_maker": "who makes an artefact, not what is in it",
     "potstill.stage": "the command line",
+    "potstill.storage": "messages of full and read-only disks",
+    "potstill.temporary": "where files lie while they are written",
     "potstill.training.checkpoint": "an interrupted run goes on to the same bytes",
     "potstill.version_gate": "refuses versions of libraries; those that count are in the digest",
     "potstill.training.card": "the model card: described beside the weights, read by no stage",

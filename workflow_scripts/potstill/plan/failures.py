@@ -1,5 +1,6 @@
 """What went wrong in this call, once for each cause: the last thing that a person who waited for hours should read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from potstill.jobs import without_prefixes
@@ -7,16 +8,21 @@ from potstill.jobs import without_prefixes
 TRACEBACK = "Traceback (most recent call last):"
 
 
-def failures(logs: Path, since: float) -> dict[str, list[str]]:
+def log_times(logs: Path) -> dict[Path, int]:
+    """When each log was written last (nanoseconds): what a call finds there at its start is of earlier calls."""
+    return {path: path.stat().st_mtime_ns for path in logs.glob("*/*.log")}
+
+
+def failures(logs: Path, before: Mapping[Path, int]) -> dict[str, list[str]]:
     """Message -> the jobs that failed with it, from the logs of jobs.
 
     Args:
         logs: the folder `logs` of the results: `<rule>/<artefact>.log`.
-        since: logs that were last written before this time (seconds since the epoch) are of earlier calls.
+        before: their times at the start of the call. Compared for equality alone: clocks jump, and a server has its own.
     """
     found: dict[str, list[str]] = {}
     for path in sorted(logs.glob("*/*.log")):
-        if path.stat().st_mtime >= since and (message := failure(path)):
+        if path.stat().st_mtime_ns != before.get(path) and (message := failure(path)):
             found.setdefault(message, []).append(f"{path.parent.name} {path.stem}")
     return found
 

@@ -11,8 +11,9 @@ from potstill.artefacts import canonical_json, write_atomically
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
 from potstill.plan.experiment import MainConfig
-from potstill.plan.failures import describe, failures
+from potstill.plan.failures import describe, failures, log_times
 from potstill.plan.graph import Graph, build_graph
+from potstill.plan.leftovers import remove_leftovers
 from potstill.plan.nodes import Node, pending
 from potstill.plan.probe import choose_teacher
 from potstill.plan.products import Product, build_products
@@ -37,6 +38,7 @@ class Plan:
         self.graph = graph
         self.teacher_choice = teacher_choice
         self.results = configuration.main.results
+        self._logs = log_times(Path(self.results, "logs"))
         self.experiment = configuration.name
         self.folder = f"{self.results}/{self.experiment}"
         self.workloads = Workloads(self.results, configuration.catalogue.models)
@@ -187,9 +189,13 @@ class Plan:
         usual = {**MainConfig().as_json(), **read_yaml(self.root / "config" / "config.yaml"), "experiment": None}
         return " ".join(shlex.quote(f"{key}={value}") for key, value in main.items() if value != usual.get(key))
 
+    def remove_leftovers(self) -> None:
+        """Remove what killed jobs left of artefacts and end products that are finished by now."""
+        remove_leftovers(Path(self.results), self.graph.nodes, Path(self.folder))
+
     def failures(self) -> str:
         """What the jobs of this call failed with, for a terminal."""
-        return describe(failures(Path(self.results, "logs"), self.started))
+        return describe(failures(Path(self.results, "logs"), self._logs))
 
     def caption(self, name: str) -> str:
         """The caption of a table or figure for the report; empty while anything else is planned."""

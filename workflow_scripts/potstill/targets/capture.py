@@ -3,18 +3,17 @@
 import hashlib
 import importlib
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
 from potstill.errors import DataError
-from potstill.models.device import release_memory
-from potstill.models.encode import encode_examples, token_budget_batches
+from potstill.models.encode import encode_examples
+from potstill.models.finished_batches import FinishedBatches
+from potstill.models.passing import rows_in_batches
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.targets import TargetSpec
-from potstill.progress import Progress
 from potstill.tables import read_frame
 
 
@@ -45,23 +44,30 @@ def shard_of(example_id: str, shards: int) -> int:
 
 @torch.inference_mode()
 def capture(
-    task_model: TaskModel, tokenizer: PreTrainedTokenizerBase, examples: pd.DataFrame, spec: TargetSpec, directory: Path
+    task_model: TaskModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: pd.DataFrame,
+    spec: TargetSpec,
+    directory: Path,
+    finished: FinishedBatches | None = None,
 ) -> None:
     """Ask the teacher about every example and write one shard's files into `directory`.
 
     The teacher is in evaluation mode, without gradients; for hidden states it is cut, so use it for nothing afterwards.
+    What `finished` holds is not asked again.
     """
     kind = importlib.import_module(f"potstill.targets.{spec.target.kind}")
     task_model.eval().requires_grad_(False)
     items = kind.prepare(task_model, encode_examples(examples, tokenizer, spec.task, spec.model), spec.target)
     writes = spec.target.kind == "generations" and spec.task.kind != "classification"
     lengths = [len(item.input_ids) + (spec.task.max_answer_tokens if writes else 0) for item in items]
-    rows: list[Any] = [None] * len(items)
-    progress = Progress("captured", len(items), tokens=sum(lengths))
-    for indices in token_budget_batches(lengths, spec.token_budget):
-        captured = kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target)
-        for index, row in zip(indices, captured, strict=True):
-            rows[index] = row
-        progress.advance(len(indices), sum(lengths[index] for index in indices))
-        release_memory(task_model.device)
+    rows = rows_in_batches(
+        "captured",
+        f"{spec.target.kind} {spec.shard + 1}/{spec.shards}",
+        lengths,
+        spec.token_budget,
+        lambda indices: kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target),
+        task_model.device,
+        finished,
+    )
     kind.write(directory, examples["example_id"].tolist(), examples["split"].tolist(), rows, spec.target)

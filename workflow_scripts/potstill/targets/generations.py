@@ -5,6 +5,7 @@ teacher that may only answer with these words would say.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 
 from potstill.models.batch import Encoded
 from potstill.models.encode import collate, prompt_only
+from potstill.models.finished_batches import Row
 from potstill.models.randomness import generator
 from potstill.models.task_model import Generated, TaskModel
 from potstill.plan.specs.targets import Generations
@@ -35,8 +37,12 @@ def prepare(task_model: TaskModel, items: Sequence[Encoded], target: Any) -> lis
     return [prompt_only(item) for item in items]
 
 
-def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: Generations) -> list[Generated]:
-    """One answer to each item."""
+def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: Generations) -> list[Row]:
+    """One answer to each item: `text`, `n_tokens`, `finished`."""
+    return [asdict(answer) for answer in _answers(task_model, tokenizer, items, target)]
+
+
+def _answers(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: Generations) -> list[Generated]:
     if task_model.task.kind == "classification":
         return _choose(task_model, tokenizer, items, target)
     return task_model.generate(
@@ -62,8 +68,7 @@ def _choose(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], tar
     return chosen
 
 
-def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Generated], target: Any) -> None:
+def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Row], target: Any) -> None:
     """One Parquet table."""
-    texts, counts, finished = zip(*((row.text, row.n_tokens, row.finished) for row in rows), strict=True)
-    columns = [example_ids, splits, list(texts), list(counts), list(finished)]
-    write_table(pa.table(columns, schema=SCHEMA), directory / GENERATIONS)
+    answers = [[row[name] for row in rows] for name in ("text", "n_tokens", "finished")]
+    write_table(pa.table([example_ids, splits, *answers], schema=SCHEMA), directory / GENERATIONS)

@@ -13,13 +13,12 @@ from safetensors.numpy import save_file
 
 from potstill.models.batch import Encoded
 from potstill.models.encode import collate, prompt_only
+from potstill.models.finished_batches import Row
 from potstill.models.layers import cut_after
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.targets import HiddenStates
 from potstill.targets.index import write_index
 from potstill.targets.layout import HIDDEN, layer_name
-
-Rows = dict[int, np.ndarray]  # layer -> [n, d] float32
 
 
 def prepare(task_model: TaskModel, items: Sequence[Encoded], target: HiddenStates) -> list[Encoded]:
@@ -32,24 +31,27 @@ def prepare(task_model: TaskModel, items: Sequence[Encoded], target: HiddenState
     return list(items) if target.pooling == "tokens" else [prompt_only(item) for item in items]
 
 
-def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: HiddenStates) -> list[Rows]:
-    """The states of each item: one row when pooled, otherwise one a position, padding left out."""
+def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: HiddenStates) -> list[Row]:
+    """The states of each item, `layer_<i>` [n, d] float32: one row when pooled, otherwise one a position, padding left out."""
     batch = collate(items, tokenizer.pad_token_id).to(task_model.device)
     hidden = task_model.hidden_states(batch)
     layers = range(len(hidden)) if target.layers is None else target.layers
-    pooled = {layer: task_model.pool(hidden[layer].float(), batch, target.pooling).cpu().numpy() for layer in layers}
+    pooled = {
+        layer_name(layer): task_model.pool(hidden[layer].float(), batch, target.pooling).cpu().numpy()
+        for layer in layers
+    }
     if target.pooling == "tokens":
         return [
-            {layer: states[row, : len(item.input_ids)] for layer, states in pooled.items()}
+            {name: states[row, : len(item.input_ids)] for name, states in pooled.items()}
             for row, item in enumerate(items)
         ]
-    return [{layer: states[row : row + 1] for layer, states in pooled.items()} for row in range(len(items))]
+    return [{name: states[row : row + 1] for name, states in pooled.items()} for row in range(len(items))]
 
 
-def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Rows], target: HiddenStates) -> None:
+def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Row], target: HiddenStates) -> None:
     """An index table and one safetensors file with one tensor [N, d] a layer."""
     write_index(directory, example_ids, splits, [len(next(iter(row.values()))) for row in rows])
-    tensors = {layer_name(layer): _narrow(np.concatenate([row[layer] for row in rows])) for layer in rows[0]}
+    tensors = {name: _narrow(np.concatenate([row[name] for row in rows])) for name in rows[0]}
     save_file(tensors, directory / HIDDEN)
 
 

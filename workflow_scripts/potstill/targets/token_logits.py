@@ -28,6 +28,7 @@ from torch import Tensor
 from potstill.errors import ConfigError
 from potstill.models.batch import Encoded
 from potstill.models.encode import collate
+from potstill.models.finished_batches import Row
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.targets import TokenLogits
 from potstill.targets.index import write_index
@@ -59,12 +60,12 @@ def prepare(task_model: TaskModel, items: Sequence[Encoded], target: Any) -> lis
     return list(items)
 
 
-def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: TokenLogits) -> list[Rows]:
-    """The rows of each item's answer positions; none for an example without answer."""
+def capture(task_model: TaskModel, tokenizer: Any, items: Sequence[Encoded], target: TokenLogits) -> list[Row]:
+    """The arrays of `Rows` at each item's answer positions; none for an example without answer."""
     batch = collate(items, tokenizer.pad_token_id).to(task_model.device)
     rows = compress(task_model(batch).token_logits, batch.answer_ids, target)
     ends = np.cumsum([len(item.answer_ids) for item in items])[:-1]
-    return [Rows(*parts) for parts in zip(*(np.split(array, ends) for array in rows), strict=True)]
+    return [Rows(*parts)._asdict() for parts in zip(*(np.split(array, ends) for array in rows), strict=True)]
 
 
 def compress(logits: Tensor, answer_ids: Tensor, target: TokenLogits) -> Rows:
@@ -86,8 +87,8 @@ def _compress(logits: Tensor, target: TokenLogits) -> tuple[Tensor, ...]:
     return ids.to(torch.int32), logprobs, lse, torch.stack(tails, dim=-1) - lse, entropy
 
 
-def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Rows], target: TokenLogits) -> None:
+def write(directory: Path, example_ids: list[str], splits: list[str], rows: list[Row], target: TokenLogits) -> None:
     """An index table and one safetensors file."""
-    write_index(directory, example_ids, splits, [len(row.ids) for row in rows])
-    tensors = {name: np.concatenate([getattr(row, name) for row in rows]) for name in Rows._fields}
+    write_index(directory, example_ids, splits, [len(row["ids"]) for row in rows])
+    tensors = {name: np.concatenate([row[name] for row in rows]) for name in Rows._fields}
     save_file(tensors, directory / TOKENS)

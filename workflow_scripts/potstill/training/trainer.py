@@ -24,7 +24,7 @@ from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import Precision
 from potstill.plan.specs.train import TrainingSettings
 from potstill.progress import Progress, say
-from potstill.training.checkpoint import Checkpoints
+from potstill.training.checkpoint import TrainingCheckpoints
 from potstill.training.history import History
 from potstill.training.optimization import build_optimizer, prepare_model
 from potstill.training.randomness import seed_step
@@ -106,7 +106,7 @@ class Trainer:
         self._epoch = -1
         self._batches: list[list[int]] = []
 
-    def run(self, checkpoints: Checkpoints | None = None) -> Outcome:
+    def run(self, checkpoints: TrainingCheckpoints | None = None) -> Outcome:
         """Train to the end, or until early stopping; then the weights are the last ones, or the best ones.
 
         Raises:
