@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
+from potstill.devices.visible import visible_devices
 from potstill.display.watch import Watch
 from potstill.plan.at_work import announce
 from potstill.plan.plan import make_plan
@@ -59,6 +60,16 @@ ALL_CORES = (workflow.is_main_process and workflow.resource_settings.cores) or 1
 # All outputs are `update(...)`, which Snakemake does not wipe before a job: another call with the same results may have
 # made them meanwhile, and its jobs read them. A failed job has nothing to be restored, and that is no news.
 logger.addFilter(lambda record: not str(record.msg).startswith("Cannot restore "))
+
+
+# As many jobs at once as this machine has GPUs (each takes one of its own, potstill/devices/lease.py); without any GPU
+# nothing is counted. On a cluster (a call without --cores) the scheduler counts, and this may be a login node with a GPU.
+resource_scopes:
+    gpu="local",
+
+
+if workflow.is_main_process and workflow.resource_settings.cores and visible_devices():
+    workflow.global_resources.setdefault("gpu", len(visible_devices()))
 
 # For the report's template.
 config["overview"] = PLAN.overview()

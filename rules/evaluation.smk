@@ -12,6 +12,7 @@ rule predict_teacher:
         predictions=PLAN.pending("predictions"),
     conda:
         "../envs/models.yaml"
+    threads: lambda wildcards: PLAN.devices("predictions", wildcards.predictions)
     resources:
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
             "predictions", wildcards.predictions, attempt
@@ -23,7 +24,7 @@ rule predict_teacher:
     params:
         job=lambda wildcards: PLAN.arguments("predictions", wildcards.predictions),
     shell:
-        "python workflow_scripts/predict_teacher.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"
+        "python workflow_scripts/predict_teacher.py {params.job} --threads {threads} --granted {resources.gpu} 2>&1 | tee -i {log:q}"
 
 
 rule benchmark_model:
@@ -53,4 +54,4 @@ rule benchmark_model:
     params:
         job=lambda wildcards: PLAN.arguments("benchmarks", wildcards.benchmark),
     shell:
-        "python workflow_scripts/benchmark_model.py {params.job} 2>&1 | tee -i {log:q}"
+        "python workflow_scripts/benchmark_model.py {params.job} --threads {threads} --granted {resources.gpu} 2>&1 | tee -i {log:q}"

@@ -12,6 +12,7 @@ rule train_student:
         run=PLAN.pending("runs"),
     conda:
         "../envs/models.yaml"
+    threads: lambda wildcards: PLAN.devices("runs", wildcards.run)
     resources:
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb("runs", wildcards.run, attempt),
         runtime=lambda wildcards, attempt: PLAN.runtime("runs", wildcards.run, attempt),
@@ -19,4 +20,4 @@ rule train_student:
     params:
         job=lambda wildcards: PLAN.arguments("runs", wildcards.run),
     shell:
-        "python workflow_scripts/train_student.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"
+        "python workflow_scripts/train_student.py {params.job} --threads {threads} --granted {resources.gpu} 2>&1 | tee -i {log:q}"

@@ -12,6 +12,7 @@ rule capture_targets:
         shard=PLAN.pending("targets"),
     conda:
         "../envs/models.yaml"
+    threads: lambda wildcards: PLAN.devices("targets", wildcards.shard)
     resources:
         mem_mb=lambda wildcards, attempt: PLAN.memory_mb(
             "targets", wildcards.shard, attempt
@@ -23,4 +24,4 @@ rule capture_targets:
     params:
         job=lambda wildcards: PLAN.arguments("targets", wildcards.shard),
     shell:
-        "python workflow_scripts/capture_targets.py {params.job} --threads {threads} 2>&1 | tee -i {log:q}"
+        "python workflow_scripts/capture_targets.py {params.job} --threads {threads} --granted {resources.gpu} 2>&1 | tee -i {log:q}"

@@ -9,10 +9,12 @@ def main(stage: Stage) -> None:
 
     import torch
     from potstill import artefacts
+    from potstill.devices import group
     from potstill.evaluation.efficiency import PeakMemory, environment, measure_size, measure_speed
     from potstill.models.device import pick_device, resolve_precision
     from potstill.models.encode import encode_examples, prompt_only
-    from potstill.models.load import load_task_model, load_tokenizer
+    from potstill.models.load import load_tokenizer
+    from potstill.models.sharding import load_frozen_model
     from potstill.plan.specs.evaluate import BenchmarkSpec
     from potstill.tables import read_frame
 
@@ -25,13 +27,21 @@ def main(stage: Stage) -> None:
     tokenizer = load_tokenizer(stage.path("model"), spec.model)
     items = [prompt_only(item) for item in encode_examples(examples, tokenizer, spec.task, spec.model)]
     with PeakMemory(device) as peak:
-        model = load_task_model(
-            stage.path("model"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
+        model = load_frozen_model(
+            stage.path("model"),
+            spec.model,
+            spec.task,
+            tokenizer,
+            device=device,
+            precision=precision,
+            shard=stage.shard_model,
         )
         speed = measure_speed(
             model, tokenizer, items, batch_size=spec.batch_size, warmup=spec.warmup, repeats=spec.repeats
         )
         memory = peak.mb()
+    if not group.leads():
+        return
     benchmark = {
         **measure_size(model, stage.path("model")),
         **speed,
@@ -45,4 +55,4 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, on_device=True)

@@ -5,12 +5,16 @@ from potstill.stage import Stage, run
 
 def main(stage: Stage) -> None:
     """Write one shard of one kind of targets."""
+    import contextlib
+
     import torch
     from potstill import artefacts
     from potstill.checkpoints import CheckpointFolder
+    from potstill.devices import group
     from potstill.models.device import pick_device, resolve_precision
     from potstill.models.finished_batches import FinishedBatches
-    from potstill.models.load import load_task_model, load_tokenizer, tokenizer_fingerprint
+    from potstill.models.load import load_tokenizer, tokenizer_fingerprint
+    from potstill.models.sharding import load_frozen_model
     from potstill.plan.specs.targets import TargetSpec
     from potstill.progress import say
     from potstill.targets.capture import capture, shard_examples
@@ -22,8 +26,14 @@ def main(stage: Stage) -> None:
     device = pick_device()
     precision = resolve_precision(spec.precision, device)
     tokenizer = load_tokenizer(stage.path("teacher"), spec.model)
-    teacher = load_task_model(
-        stage.path("teacher"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
+    teacher = load_frozen_model(
+        stage.path("teacher"),
+        spec.model,
+        spec.task,
+        tokenizer,
+        device=device,
+        precision=precision,
+        shard=stage.shard_model,
     )
     facts = {
         "kind": spec.target.kind,
@@ -31,16 +41,21 @@ def main(stage: Stage) -> None:
         "tokenizer": tokenizer_fingerprint(tokenizer),
         "examples": len(examples),
         "device": str(device),
+        "devices": group.size(),
         "precision": precision,
     }
     if spec.target.kind == "token_logits":
         facts["temperatures"] = list(spec.target.temperatures)
     kept = CheckpointFolder.beside(stage.output, say)
     finished = FinishedBatches(kept, device=device.type, precision=precision)
-    with kept.watching(), artefacts.writing(stage.output, spec=spec.as_json(), **facts) as folder:
+    written = (
+        artefacts.writing(stage.output, spec=spec.as_json(), **facts) if group.leads() else contextlib.nullcontext()
+    )
+    with kept.watching(), written as folder:
         capture(teacher, tokenizer, examples, spec, folder, finished)
-    kept.clear()
+    if group.leads():
+        kept.clear()
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, on_device=True)

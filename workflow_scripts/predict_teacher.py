@@ -12,10 +12,12 @@ def main(stage: Stage) -> None:
     import torch
     from potstill import artefacts
     from potstill.checkpoints import CheckpointFolder
+    from potstill.devices import group
     from potstill.evaluation.predict import predict
     from potstill.models.device import pick_device, resolve_precision
     from potstill.models.finished_batches import FinishedBatches
-    from potstill.models.load import load_task_model, load_tokenizer
+    from potstill.models.load import load_tokenizer
+    from potstill.models.sharding import load_frozen_model
     from potstill.plan.specs.evaluate import PredictSpec
     from potstill.progress import say
     from potstill.provenance import library_versions
@@ -31,8 +33,14 @@ def main(stage: Stage) -> None:
     device = pick_device()
     precision = resolve_precision(spec.precision, device)
     tokenizer = load_tokenizer(stage.path("teacher"), spec.model)
-    teacher = load_task_model(
-        stage.path("teacher"), spec.model, spec.task, tokenizer, device=device, precision=precision, seed=0
+    teacher = load_frozen_model(
+        stage.path("teacher"),
+        spec.model,
+        spec.task,
+        tokenizer,
+        device=device,
+        precision=precision,
+        shard=stage.shard_model,
     )
     started = time.monotonic()
     kept = CheckpointFolder.beside(stage.output, say)
@@ -48,10 +56,13 @@ def main(stage: Stage) -> None:
             found = predict(teacher, tokenizer, examples, spec.task, name=split, **settings)
             found.insert(0, "split", split)
             frames.append(found)
+    if not group.leads():
+        return
     facts = {
         "method": "teacher",
         "predict_seconds": time.monotonic() - started,
         "device": str(device),
+        "devices": group.size(),
         "precision": precision,
         "parameters": teacher.parameter_count(),
         "versions": library_versions(),
@@ -65,4 +76,4 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, on_device=True)

@@ -17,6 +17,8 @@ def main(stage: Stage) -> None:
     import pandas as pd
     from potstill import artefacts
     from potstill.checkpoints import CheckpointFolder
+    from potstill.devices import group
+    from potstill.errors import ConfigError
     from potstill.evaluation.predict import predict
     from potstill.methods.interface import Setup, build
     from potstill.models.device import autocast, pick_device, resolve_precision
@@ -36,6 +38,11 @@ def main(stage: Stage) -> None:
 
     make_deterministic(stage.threads)
     spec = TrainSpec.parse(stage.spec)
+    if spec.training.devices != group.size():
+        raise ConfigError(
+            f"training.devices: {spec.training.devices}, but this job runs on {group.size()}: give the script --devices "
+            f"{spec.training.devices}"
+        )
     plan = methods.load(spec.method)
     options = plan.Options.parse(spec.options)
     artefacts.verify(stage.path("examples"))
@@ -84,9 +91,10 @@ def main(stage: Stage) -> None:
         precision=precision,
     )
     trainable = student.parameter_count(trainable=True)
+    on = f"{device}{f' x {group.size()}' if group.size() > 1 else ''}"
     say(
         f"{len(trainer.examples)} examples, {trainer.total_steps} steps, {trainable:,} trainable parameters, "
-        f"{device}, {precision}"
+        f"{on}, {precision}"
     )
     kept = CheckpointFolder.beside(stage.output, say)
     checkpoints = TrainingCheckpoints(kept)
@@ -94,8 +102,20 @@ def main(stage: Stage) -> None:
     with kept.watching():
         outcome = trainer.run(checkpoints)
     checkpoints.save_end(trainer)
+    student.make_plain()
     # Where a GPU does not compute the same twice, answers of other weights must not be mixed with these weights'.
     finished = FinishedBatches(kept, device=device.type, precision=precision, weights=student.fingerprint())
+    settings = {"token_budget": TOKEN_BUDGET, "finished": finished}
+    begin = time.monotonic()
+    predictions = []
+    with kept.watching(), autocast(device, precision):
+        for split in ("validation", "test"):
+            found = predict(student, tokenizer, splits[split], spec.task, name=split, **settings)
+            found.insert(0, "split", split)
+            predictions.append(found)
+    predict_seconds = time.monotonic() - begin
+    if not group.leads():
+        return
 
     teacher = artefacts.read_manifest(next(iter(shards.values()))[0])["teacher"] if shards else None
     provenance = {key: base.get(key) for key in ("origin", "licence")}
@@ -103,21 +123,6 @@ def main(stage: Stage) -> None:
         stage.output, spec=spec.as_json(), teacher=teacher, device=str(device), **provenance
     ) as folder:
         student.save(folder / "student", tokenizer)
-        begin = time.monotonic()
-        predictions = []
-        with kept.watching(), autocast(device, precision):
-            for split in ("validation", "test"):
-                found = predict(
-                    student,
-                    tokenizer,
-                    splits[split],
-                    spec.task,
-                    token_budget=TOKEN_BUDGET,
-                    name=split,
-                    finished=finished,
-                )
-                found.insert(0, "split", split)
-                predictions.append(found)
         write_table(outcome.history, folder / "history.parquet")
         write_table(pd.concat(predictions, ignore_index=True), folder / "predictions.parquet")
         facts = {
@@ -129,8 +134,11 @@ def main(stage: Stage) -> None:
             "examples_seen": outcome.examples_seen,
             "tokens_seen": outcome.tokens_seen,
             "train_seconds": outcome.seconds,
-            "predict_seconds": time.monotonic() - begin,
+            "predict_seconds": predict_seconds,
+            "micro_batch_size": outcome.micro_batch_size,
             "device": str(device),
+            "devices": group.size(),
+            "threads": stage.threads,
             "precision": precision,
             "parameters": student.parameter_count(),
             "trainable_parameters": trainable,
@@ -144,4 +152,4 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, on_device=True)

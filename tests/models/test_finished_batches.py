@@ -127,11 +127,13 @@ def test_rows_of_another_device_are_not_mixed_in(tmp_path):
 def test_two_passes_of_one_job_share_a_checkpoint_and_are_told_apart(tmp_path):
     kept = CheckpointFolder(tmp_path, 1e9, lambda line: None)
     finished = FinishedBatches(kept)
-    finished.add("validation/0", [row(1)], "")
+    finished.add("validation/0", [row(1)])
+    finished.keep("")
     with kept.watching():
         os.kill(os.getpid(), signal.SIGTERM)
+        finished.add("test/0", [row(2), row(3)])
         with pytest.raises(Interrupted):
-            finished.add("test/0", [row(2), row(3)], "batch 1")
+            finished.keep("batch 1")
     again = FinishedBatches(CheckpointFolder(tmp_path, 1e9, lambda line: None))
     same(again.get("validation/0")[0], row(1))
     same(again.get("test/0")[1], row(3))

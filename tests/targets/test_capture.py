@@ -1,5 +1,6 @@
 """What is stored is what the teacher says: cached against live, one shard against many, twice against once."""
 
+import importlib
 from hashlib import sha256
 
 import numpy as np
@@ -205,6 +206,29 @@ def test_the_union_of_shards_is_the_single_shard(teacher, data, tmp_path, kind):
         # float16 of states that differ in their last float32 bit may differ by one step.
         tolerance = {"rtol": 1e-3, "atol": 1e-3} if kind == "hidden_states" else CLOSE
         torch.testing.assert_close(single[name], union[name], **tolerance)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_that_does_not_fit_is_captured_in_halves(teacher, data, tmp_path, kind, monkeypatch):
+    """The bytes of the capture whose batches were small from the start."""
+    target, task = KINDS[kind]
+    module = importlib.import_module(f"potstill.targets.{target.kind}")
+    ask, asked = module.capture, []
+
+    def explode(task_model, tokenizer, items, target):
+        asked.append(len(items))
+        if len(items) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return ask(task_model, tokenizer, items, target)
+
+    (small,), (large,) = specs(target, task, token_budget=1), specs(target, task, token_budget=10_000)
+    write_shard(tmp_path / "small", data, teacher, small)
+    monkeypatch.setattr(module, "capture", explode)
+    write_shard(tmp_path / "halved", data, teacher, large)
+    assert max(asked) == 8
+    for file in (tmp_path / "small").iterdir():
+        if file.name != "manifest.json":
+            assert file.read_bytes() == (tmp_path / "halved" / file.name).read_bytes()
 
 
 @given(st.lists(st.text("0123456789abcdef", min_size=16, max_size=16), unique=True, max_size=30), st.integers(1, 7))

@@ -80,6 +80,17 @@ def test_a_resumed_run_is_the_uninterrupted_one(case, steps, tmp_path):
         assert torch.equal(p, q), name
 
 
+def test_what_fits_is_remembered(tmp_path):
+    """Or a resumed run would first try what did not fit, and its masks would be others."""
+    broken = CASES["encoder"]()
+    broken.state.micro_batch_size = 4
+    broken.step()
+    checkpoints(tmp_path).save(broken)
+    resumed = CASES["encoder"]()
+    checkpoints(tmp_path).restore(resumed)
+    assert resumed.state.micro_batch_size == 4
+
+
 def damage(folder, name):
     path = folder / name
     data = bytearray(path.read_bytes())

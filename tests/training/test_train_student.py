@@ -87,17 +87,18 @@ def roles(place, model="bert", **inputs):
     return paths | {kind: [str(path) for path in shards] for kind, shards in inputs.items()}
 
 
-def call(place, output, spec, **inputs):
+def call(place, output, spec, *arguments, **inputs):
     """The stage as Snakemake calls it, in a process of its own."""
     paths = json.dumps(roles(place, **inputs))
     command = [sys.executable, STAGE, "--spec", json.dumps(spec), "--inputs", paths, "--output", output]
-    return subprocess.run([*command, "--threads", "1"], capture_output=True, text=True, check=False)
+    arguments = arguments or ("--threads", "1")
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
 
-def start(place, output, spec, **inputs):
+def start(place, output, spec, *arguments, **inputs):
     """The stage at work, with a checkpoint at every step."""
     paths = json.dumps(roles(place, **inputs))
-    command = [sys.executable, STAGE, "--spec", json.dumps(spec), "--inputs", paths, "--output", output]
+    command = [sys.executable, STAGE, "--spec", json.dumps(spec), "--inputs", paths, "--output", output, *arguments]
     environment = os.environ | {"POTSTILL_CHECKPOINT_SECONDS": "0"}
     return subprocess.Popen(command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
@@ -192,6 +193,37 @@ def test_killed_and_told_to_stop_a_run_ends_with_the_same_bytes(place, targets, 
     files = [artefacts.verify(tmp_path / name)["files"] for name in ("whole", "run")]
     apart = {name for name in files[0].keys() | files[1].keys() if files[0].get(name) != files[1].get(name)}
     assert apart <= {"run.json", "student/README.md"}  # wall times, and the run's name
+
+
+@pytest.mark.slow
+def test_on_two_devices_a_run_that_is_told_to_stop_ends_with_the_same_bytes(place, tmp_path):
+    """The signals go to the command alone, as Snakemake sends them; kill -9 of it in between."""
+    request = spec(epochs=30, devices=2)
+    several = ("--devices", "2", "--threads", "2")
+    undisturbed = call(place, tmp_path / "whole", request, *several)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    kept = tmp_path / ".run.checkpoints"
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        process = start(place, tmp_path / "run", request, *several)
+        before = newest(kept)
+        while newest(kept) < before + 3 and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(number)
+        said = process.communicate(timeout=120)[0]
+        assert process.returncode == (-number if number == signal.SIGKILL else 75), said
+        if number != signal.SIGKILL:
+            assert len(re.findall(rf"error: {number.name}: stopped after step \d+ of 60", said)) == 1, said
+        assert not (tmp_path / "run").exists()
+        assert newest(kept) >= before + 3
+    done = call(place, tmp_path / "run", request, *several)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall("goes on after step", done.stderr)) == 1
+    assert not kept.exists()
+    files = [artefacts.verify(tmp_path / name)["files"] for name in ("whole", "run")]
+    apart = {name for name in files[0].keys() | files[1].keys() if files[0].get(name) != files[1].get(name)}
+    assert apart <= {"run.json", "student/README.md"}
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (facts["devices"], facts["examples_seen"]) == (2, 30 * 8)
 
 
 def test_another_seed_gives_other_weights(place, tmp_path):

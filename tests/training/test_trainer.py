@@ -225,15 +225,55 @@ def test_a_loss_that_is_no_number_stops_with_advice():
         trainer(decoder(), questions(16), epochs=20, learning_rate=1e20, max_gradient_norm=None).run()
 
 
-def test_out_of_memory_says_what_to_lower(monkeypatch):
-    run = trainer(encoder(), sentences(8))
+CUDA, SYSTEM = torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    def explode(*args: object, **kwargs: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(run.model, "forward", explode)
-    with pytest.raises(ConfigError, match=r"out of memory .* Lower training.micro_batch_size"):
-        run.step()
+def with_room_for(run, examples, error, from_step=0):
+    """The run on a device that can hold so many examples of a forward and backward pass."""
+    forward = run.model.forward
+
+    def explode(batch, **options):
+        output = forward(batch, **options)
+        if run.model.training and run.state.step >= from_step and len(batch.example_ids) > examples:
+            raise error
+        return output
+
+    run.model.forward = explode
+    return run
+
+
+@pytest.mark.parametrize("error", [CUDA, SYSTEM], ids=["cuda", "system"])
+@pytest.mark.parametrize("room", [1, 4, 5])
+def test_what_does_not_fit_is_halved_to_the_bytes_of_the_run_that_was_asked_for_that(case, room, error, capsys):
+    """Masks that were drawn, and gradients that were added, before memory ran out leave no trace."""
+    make, items = case
+    asked = trainer(make(dropout=0.3), items, micro_batch_size=1 if room == 1 else 4)
+    halved = with_room_for(trainer(make(dropout=0.3), items, micro_batch_size=8), room, error)
+    expected, outcome = asked.run(), halved.run()
+    assert outcome.micro_batch_size == expected.micro_batch_size == asked.settings.micro_batch_size
+    assert outcome.history.equals(expected.history)
+    assert all(torch.equal(p, q) for p, q in zip(asked.model.parameters(), halved.model.parameters(), strict=True))
+    assert "step 1: out of memory with 8 examples at once; the step begins again with 4" in capsys.readouterr().err
+
+
+def test_a_run_that_stops_fitting_goes_on_with_the_same_losses(case):
+    make, items = case
+    expected = trainer(make(), items).run().history
+    found = with_room_for(trainer(make(), items), 3, CUDA, from_step=2).run().history
+    assert found["loss"][:2].equals(expected["loss"][:2])
+    np.testing.assert_allclose(found["loss"], expected["loss"], atol=1e-4)
+
+
+def test_not_even_one_example_fits():
+    run = with_room_for(trainer(encoder(), sentences(8)), 0, CUDA)
+    with pytest.raises(ConfigError, match=r"out of memory .* single example .* Set training.gradient_checkpointing"):
+        run.run()
+    assert run.state.step == 0
+
+
+def test_another_error_is_no_lack_of_memory():
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        with_room_for(trainer(encoder(), sentences(8)), 4, RuntimeError("size mismatch")).run()
 
 
 def test_a_term_without_any_unit_in_a_step_adds_nothing_and_counts_as_not_measured():

@@ -2,6 +2,7 @@
 
 Each checkpoint is an artefact folder of its own (`artefacts.py`): it appears by one rename, its manifest is written last,
 and its bytes are verified before it is used. They lie beside the artefact, not in it: Snakemake wipes what a job declares.
+Of a job on several devices the first process writes and reads them; all stop at the same place.
 `training/checkpoint.py` says what a training keeps, `models/finished_batches.py` what a pass over examples does.
 """
 
@@ -16,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from potstill import artefacts
+from potstill.devices import group, launch
 from potstill.errors import ArtefactError, ConfigError, Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
@@ -44,7 +46,8 @@ class CheckpointFolder:
         self._every_seconds = every_seconds
         self._clock = clock
         self._last = clock()
-        self._signal: int | None = None
+        self._signal = 0
+        self._stop = 0
         self._handlers: dict[int, Any] = {}
 
     @classmethod
@@ -56,7 +59,8 @@ class CheckpointFolder:
     def watching(self) -> Iterator[None]:
         """While the block runs, SIGTERM, SIGUSR1 and Ctrl-C only make a checkpoint due; `stop_if_asked` then stops.
 
-        A second Ctrl-C has its usual effect at once. A second SIGTERM has none: SLURM sends two at a time limit.
+        A second Ctrl-C has its usual effect at once. A second SIGTERM has none: SLURM sends two at a time limit. Of several
+        processes the launcher does as it is told (`devices/launch.py`).
         """
         self._handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
         try:
@@ -65,19 +69,23 @@ class CheckpointFolder:
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
 
-    @property
     def is_due(self) -> bool:
-        """Whether it is time, or a signal came."""
-        return self._signal is not None or self._clock() - self._last >= self._every_seconds
+        """Whether this process has to write a checkpoint: it is time, or a signal came to any process of the job.
+
+        Of several processes all ask, at the same places, and the first one is told yes.
+        """
+        self._stop = group.largest(self._signal)
+        return group.leads() and (self._stop != 0 or self._clock() - self._last >= self._every_seconds)
 
     def stop_if_asked(self, where: str) -> None:
-        """Leave after a signal; `where` says how far the job is, all of it in checkpoints.
+        """Leave after a signal that `is_due` has seen; `where` says how far the job is, all of it in checkpoints.
 
         Raises:
             Interrupted: a signal came.
         """
-        if self._signal is not None:
-            name = signal.Signals(self._signal).name
+        if self._stop:
+            group.wait()  # one that left earlier would have the others ended
+            name = signal.Signals(self._stop).name
             raise Interrupted(
                 f"{name}: stopped after {where}, with a checkpoint in {self.folder}. The same command goes on from there"
             )
@@ -106,7 +114,7 @@ class CheckpointFolder:
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
-        if number == signal.SIGINT:
+        if number == signal.SIGINT and not launch.is_started_by_launcher():
             signal.signal(number, self._handlers[number])
 
 

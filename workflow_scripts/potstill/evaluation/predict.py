@@ -8,9 +8,11 @@ import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from potstill.devices import group
 from potstill.models.batch import Encoded
 from potstill.models.encode import collate, encode_examples, prompt_only
 from potstill.models.finished_batches import FinishedBatches, Row
+from potstill.models.memory import in_parts_that_fit
 from potstill.models.passing import rows_in_batches
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.model import ModelView
@@ -31,6 +33,8 @@ def predict(
 ) -> pd.DataFrame:
     """One row an example, in the order of `examples`: `example_id, label, logits, text, n_tokens`.
 
+    The job's devices take batches in turn; the first process gets the rows, the others an empty table.
+
     Args:
         task_model: is left in the mode (training or evaluation) in which it came.
         examples: their gold answers are not read.
@@ -50,14 +54,17 @@ def predict(
     training = task_model.training
     task_model.eval()
 
-    def ask(indices: list[int]) -> list[Row]:
+    def ask(indices: Sequence[int]) -> list[Row]:
         batch = [items[index] for index in indices]
         if classifies:
             return _classify(task_model, tokenizer, batch, calibration_bias)
         return _generate(task_model, tokenizer, batch)
 
-    rows = rows_in_batches("predicted", name, lengths, token_budget, ask, task_model.device, finished)
+    fitting = in_parts_that_fit(ask, task_model)
+    rows = rows_in_batches("predicted", name, lengths, token_budget, fitting, task_model.device, finished)
     task_model.train(training)
+    if not group.leads():
+        examples = examples.iloc[:0]
     frame = pd.DataFrame(rows, columns=["label", "logits", "text", "n_tokens"])
     frame.insert(0, "example_id", examples["example_id"].to_numpy())
     return frame.astype({"label": np.int32, "n_tokens": np.int32})

@@ -1,7 +1,8 @@
 """The finished batches of passes over examples: what an interrupted job goes on from, to the same rows.
 
 A row is a dict of NumPy arrays and plain values (text, numbers, truth values), with the same names in all rows of a job.
-A batch's rows depend on that batch alone, so those that are kept need no others to be right.
+A batch's rows depend on that batch alone, so those that are kept need no others to be right. Of several processes the first
+one has the rows, reads and writes.
 """
 
 import json
@@ -13,6 +14,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from potstill.checkpoints import CheckpointFolder
+from potstill.devices import group
 
 Row = dict[str, Any]
 FORM = {"finished batches": 1}  # another number where the files or their meaning change
@@ -31,7 +33,7 @@ class FinishedBatches:
         self.kept = kept
         self._form = FORM | facts
         self._rows: dict[str, list[Row]] = {}
-        for folder in kept.found("batches-*"):
+        for folder in kept.found("batches-*") if group.leads() else ():
             if kept.usable(folder, self._form):
                 self._rows |= _read(folder)
         self._parts = max((int(path.name[8:]) for path in kept.found("batches-*")), default=0)
@@ -41,19 +43,22 @@ class FinishedBatches:
         """The rows of a batch that was finished before."""
         return self._rows.get(batch)
 
-    def add(self, batch: str, rows: list[Row], where: str) -> None:
-        """Take the rows of a finished batch, and write a checkpoint when it is time; `where` says how far the job is.
+    def add(self, batch: str, rows: list[Row]) -> None:
+        """Take the rows of a finished batch."""
+        self._unsaved[batch] = rows
+
+    def keep(self, where: str) -> None:
+        """Write a checkpoint when it is time; `where` says how far the job is.
 
         Raises:
             Interrupted: a signal asked to stop; all finished batches are kept.
         """
-        self._unsaved[batch] = rows
-        if self.kept.is_due:
+        if self.kept.is_due() and self._unsaved:
             with self.kept.writing(f"batches-{self._parts + 1:08d}", self._form) as folder:
                 _write(folder, self._unsaved)
             self._parts += 1
             self._unsaved = {}
-            self.kept.stop_if_asked(where)
+        self.kept.stop_if_asked(where)
 
 
 def _write(folder: Path, batches: Mapping[str, Sequence[Row]]) -> None:

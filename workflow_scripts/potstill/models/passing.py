@@ -1,9 +1,10 @@
-"""One pass of a model over examples, in batches of like length."""
+"""One pass of a model over examples, in batches of like length; several devices take batches in turn."""
 
 from collections.abc import Callable, Sequence
 
 import torch
 
+from potstill.devices import group
 from potstill.models.device import release_memory
 from potstill.models.encode import token_budget_batches
 from potstill.models.finished_batches import FinishedBatches, Row
@@ -15,11 +16,11 @@ def rows_in_batches(
     name: str,
     lengths: Sequence[int],
     token_budget: int,
-    ask: Callable[[list[int]], list[Row]],
+    ask: Callable[[Sequence[int]], list[Row]],
     device: torch.device,
     finished: FinishedBatches | None = None,
 ) -> list[Row]:
-    """One row an example, in the order of the examples.
+    """One row an example, in the order of the examples; of several processes the first one gets them, the others none.
 
     Args:
         what: is counted for a person, such as `captured`.
@@ -34,22 +35,29 @@ def rows_in_batches(
         Interrupted: a signal asked `finished` to stop; it has all finished batches.
     """
     batches = token_budget_batches(lengths, token_budget)
-    found = {number: finished.get(f"{name}/{number}") for number in range(len(batches))} if finished else {}
-    rows: list[Row] = [{} for _ in lengths]
-    kept = [number for number, batch in found.items() if batch is not None]
+    done: dict[int, list[Row]] = {}
+    if finished:
+        earlier = {number: finished.get(f"{name}/{number}") for number in range(len(batches))}
+        done = {number: rows for number, rows in earlier.items() if rows is not None}
+    kept = group.from_first(set(done))
     if kept and finished:
         finished.kept.say(f"{name}: goes on after {len(kept)} of {len(batches)} batches ({finished.kept.folder})")
-    waiting = [index for number, indices in enumerate(batches) if number not in kept for index in indices]
-    tokens = sum(lengths[index] for index in waiting)
-    progress = Progress(what, len(lengths), done=len(lengths) - len(waiting), tokens=tokens)
-    for number, indices in enumerate(batches):
-        answers = found.get(number)
-        if answers is None:
-            answers = ask(indices)
-            release_memory(device)
-            progress.advance(len(indices), sum(lengths[index] for index in indices))
+    waiting = [number for number in range(len(batches)) if number not in kept]
+    to_do = [index for number in waiting for index in batches[number]]
+    progress = Progress(what, len(lengths), done=len(lengths) - len(to_do), tokens=sum(lengths[i] for i in to_do))
+
+    def answers(number: int) -> list[Row]:
+        rows = ask(batches[number])
+        release_memory(device)
+        return rows
+
+    for turn, found in group.in_turn(waiting, answers):
+        for number, rows in zip(turn, found, strict=False):  # no rows but in the first process
+            done[number] = rows
+            progress.advance(len(batches[number]), sum(lengths[index] for index in batches[number]))
             if finished:
-                finished.add(f"{name}/{number}", answers, f"batch {number + 1} of {len(batches)} ({name})")
-        for index, row in zip(indices, answers, strict=True):
-            rows[index] = row
-    return rows
+                finished.add(f"{name}/{number}", rows)
+        if finished:
+            finished.keep(f"batch {turn[-1] + 1} of {len(batches)} ({name})")
+    of_example = {index: row for number, rows in done.items() for index, row in zip(batches[number], rows, strict=True)}
+    return [of_example[index] for index in range(len(lengths))] if group.leads() else []

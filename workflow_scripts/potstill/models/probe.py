@@ -45,7 +45,7 @@ def probe(spec: ProbeSpec, device: torch.device) -> dict[str, Any]:
     Raises:
         ConfigError: none can be used; gives every candidate's reason.
     """
-    precision, memory = resolve_precision(spec.precision, device), memory_bytes(device)
+    precision, memory = resolve_precision(spec.precision, device), memory_bytes(device) * spec.devices
     verdicts: list[Verdict] = []
     for candidate in spec.candidates:
         verdicts.append(judge(candidate, precision, memory))

@@ -42,6 +42,7 @@ class TaskModel(nn.Module):
         model: the Hugging Face model, ready to be saved; `model.config` is its configuration.
         architecture: encoder or decoder.
         task: what it is used for.
+        is_sharded: whether its weights are spread over several processes (`models/sharding.py`).
     """
 
     def __init__(self, model: PreTrainedModel, architecture: Architecture, task: TaskView) -> None:
@@ -49,6 +50,7 @@ class TaskModel(nn.Module):
         self.model = model
         self.architecture = architecture
         self.task = task
+        self.is_sharded = False
         self._adapters: list[Any] = []  # a list, so that peft's wrapper of the same weights is no submodule
         if architecture == "decoder":
             model.generation_config = _greedy(model)
@@ -152,6 +154,7 @@ class TaskModel(nn.Module):
             use_cache=True,
             eos_token_id=ends,
             pad_token_id=tokenizer.pad_token_id,
+            synced_gpus=self.is_sharded,  # a process that is done helps the others to their end
         )
         return [_generated(row, ends, tokenizer) for row in sequences[:, length:].tolist()]
 
@@ -177,11 +180,15 @@ class TaskModel(nn.Module):
             self.model = peft_model.merge_and_unload()
         self._adapters = []
 
-    def save(self, directory: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Write a plain Hugging Face directory (safetensors and tokenizer); adapters are merged first, for good."""
+    def make_plain(self) -> None:
+        """The model as it is saved, for good: adapters merged, weights in 8 bit dequantized."""
         self.merge_adapters()
         if getattr(self.model, "is_quantized", False):
             self.model = self.model.dequantize()
+
+    def save(self, directory: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Write a plain Hugging Face directory (safetensors and tokenizer); see `make_plain`."""
+        self.make_plain()
         self.model.save_pretrained(directory)
         tokenizer.save_pretrained(directory)
 

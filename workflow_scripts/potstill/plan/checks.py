@@ -50,6 +50,8 @@ def _names(configuration: Configuration, root: Path) -> Iterator[str]:
     named = configuration.main.teacher
     if named is not None and named not in candidates(configuration):
         yield f"--config teacher={named}: not a teacher.model of {path}{suggestion(named, candidates(configuration))}"
+    if experiment.teacher.shard and experiment.teacher.devices == 1:
+        yield f"{path}: teacher.shard: over how many devices? Set teacher.devices to 2 or more"
     for student in experiment.students:
         if student not in catalogue.models:
             yield f"{path}: students.{student}: not in config/models.yaml{suggestion(student, catalogue.models)}"

@@ -18,6 +18,9 @@ SCRIPTS = Path(__file__).resolve().parents[2]  # workflow_scripts/
 NEUTRAL = {
     "potstill.artefacts": "names, manifests and checks: moves bytes, never makes them",
     "potstill.checkpoints": "an interrupted job goes on to the same bytes",
+    "potstill.devices.launch": "starts the processes of a job; what they compute together is in devices.group",
+    "potstill.devices.lease": "which of several equal devices a job gets",
+    "potstill.devices.visible": "how many there are",
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
     "potstill.jobs": "what a job is called in what it prints",
     "potstill.faults": "tests alone ask for them",

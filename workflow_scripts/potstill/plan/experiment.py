@@ -31,6 +31,16 @@ class TeacherSettings(Record):
     fit: TeacherFit | None = Field(None, description="how to fit it to each task; null: as it comes (zero-shot)")
     calibration: Calibration = Field("none", description="centre: subtract the mean label logits over the transfer set")
     precision: Precision = Field("fp32", description="what the teacher computes in when it is asked")
+    devices: int = Field(
+        1,
+        ge=1,
+        description="GPUs (without any: processes) that share each job in which the teacher is asked; changes no result",
+    )
+    shard: bool = Field(
+        False,
+        description="spread the teacher's weights over `devices`, where one cannot hold them (FSDP); "
+        "the results are the same but for rounding",
+    )
 
 
 class TaskSettings(Record):

@@ -89,7 +89,11 @@ class _Builder:
                 )
             teacher = self.teacher(task)
             self.graph.benchmarks[task, "teacher", self.graph.teacher] = self.benchmark(
-                task, self.graph.teacher, teacher, derived=self.experiment.teacher.fit is not None
+                task,
+                self.graph.teacher,
+                teacher,
+                derived=self.experiment.teacher.fit is not None,
+                devices=self.experiment.teacher.devices if self.experiment.teacher.shard else 1,
             )
         return self.graph
 
@@ -175,12 +179,19 @@ class _Builder:
             training=self.training(task, fit.training),
         )
         name = slug(task, self.graph.teacher, "fit", f"s{fit.seed}")
-        return self.add("runs", name, spec, self.training_code("b0"), {"examples": self.examples(task), "model": asset})
+        inputs = {"examples": self.examples(task), "model": asset}
+        launch = {"devices": spec.training.devices}
+        return self.add("runs", name, spec, self.training_code("b0"), inputs, launch=launch)
 
     def teacher_view(self) -> ModelView:
         """How the teacher's directory is loaded; a fitted teacher was saved as a plain model."""
         view = self.model_view(self.graph.teacher)
         return view if self.experiment.teacher.fit is None else view.model_copy(update={"derive": None})
+
+    def teacher_launch(self) -> dict[str, Any]:
+        """How a job runs in which the teacher is asked."""
+        settings = self.experiment.teacher
+        return {"devices": settings.devices, "shard_model": settings.shard}
 
     def teacher_predictions(self, task: str) -> Node:
         settings = self.experiment.teacher
@@ -197,7 +208,14 @@ class _Builder:
         if spec.calibration != "none":
             inputs["label_logits"] = self.targets(task, LabelLogits())
         name = slug(task, self.graph.teacher)
-        return self.add("predictions", name, spec, code_digest("predict_teacher.py", (), TENSOR_LIBRARIES), inputs)
+        return self.add(
+            "predictions",
+            name,
+            spec,
+            code_digest("predict_teacher.py", (), TENSOR_LIBRARIES),
+            inputs,
+            launch=self.teacher_launch(),
+        )
 
     # Targets
 
@@ -234,7 +252,7 @@ class _Builder:
                 precision=self.experiment.teacher.precision,
             )
             name = slug(task, self.graph.teacher, target.kind, f"{shard + 1}of{settings.shards}")
-            shards.append(self.add("targets", name, spec, code, inputs))
+            shards.append(self.add("targets", name, spec, code, inputs, launch=self.teacher_launch()))
         return tuple(shards)
 
     # Runs
@@ -280,7 +298,8 @@ class _Builder:
             calibration=self.experiment.teacher.calibration if calibrated else "none",
         )
         shown = "" if variant == "-" else variant
-        return self.add("runs", slug(task, student, label, shown, f"s{seed}"), spec, self.training_code(name), inputs)
+        named, launch = slug(task, student, label, shown, f"s{seed}"), {"devices": spec.training.devices}
+        return self.add("runs", named, spec, self.training_code(name), inputs, launch=launch)
 
     def training(self, task: str, *patches: Record) -> TrainingSettings:
         """The settings of a training: the experiment's, changed by the task's, then by each patch in turn."""
@@ -296,18 +315,20 @@ class _Builder:
 
     # Benchmarks
 
-    def benchmark(self, task: str, name: str, model: Node, *, derived: bool) -> Node:
+    def benchmark(self, task: str, name: str, model: Node, *, derived: bool, devices: int = 1) -> Node:
         """Size and speed; of a student, those of its first run: they do not depend on what the weights are."""
         settings = self.experiment.benchmark
         view = self.model_view(name)
         spec = BenchmarkSpec(
             task=self.task_view(task),
             model=view.model_copy(update={"derive": None}) if derived else view,
+            devices=devices,
             **settings.model_dump(),
         )
         inputs = {"examples": self.examples(task), "model": model}
         code = code_digest("benchmark_model.py", (), TENSOR_LIBRARIES)
-        return self.add("benchmarks", slug(task, name), spec, code, inputs)
+        launch = {"devices": devices, "shard_model": devices > 1}
+        return self.add("benchmarks", slug(task, name), spec, code, inputs, launch=launch)
 
     # Helpers
 
@@ -336,9 +357,10 @@ class _Builder:
         code: str,
         inputs: Mapping[str, Node | tuple[Node, ...]] | None = None,
         local: Mapping[str, str] | None = None,
+        launch: Mapping[str, Any] | None = None,
     ) -> Node:
         """The node, one object for equal ids, replaced by a finished artefact of the same spec when code is kept."""
-        node = Node(kind, name, spec.as_json(), code, inputs or {}, local or {})
+        node = Node(kind, name, spec.as_json(), code, inputs or {}, local or {}, launch or {})
         if self.keeper and (finished := self.keeper.find(node)):
             node = dataclasses.replace(node, kept=finished)
         return self.graph.nodes.setdefault(kind, {}).setdefault(node.id, node)

@@ -27,6 +27,7 @@ class Node:
         code: digest of the code that makes it.
         inputs: role -> node or nodes it is made from.
         local: role -> path on this machine. The spec holds the digest of what lies there; where it lies does not count.
+        launch: how its job runs where that changes nothing: `devices` (default 1) and `shard_model` (default False).
         kept: name of a finished artefact of the same spec that stands in for it (`code=keep`).
     """
 
@@ -36,6 +37,7 @@ class Node:
     code: str
     inputs: Mapping[str, "Node | tuple[Node, ...]"] = field(default_factory=dict)
     local: Mapping[str, str] = field(default_factory=dict)
+    launch: Mapping[str, Any] = field(default_factory=dict)
     kept: str | None = None
 
     @cached_property
@@ -75,6 +77,12 @@ class Node:
     def marker(self, results: str) -> str:
         """The file whose presence means that it is finished."""
         return f"{self.directory(results)}/{MANIFEST}"
+
+    @property
+    def devices(self) -> int:
+        """GPUs (without any: processes) that its job computes on."""
+        devices: int = self.launch.get("devices", 1)
+        return devices
 
     def flat_inputs(self) -> list["Node"]:
         """All direct inputs."""

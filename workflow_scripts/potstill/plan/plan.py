@@ -68,7 +68,10 @@ class Plan:
     def arguments(self, kind: str, name: str) -> str:
         """The command line of a job, quoted for the shell."""
         node = self.node(kind, name)
-        return _arguments(node.spec, node.input_paths(self.results), node.directory(self.results), self.results)
+        asked = [f"--devices {node.devices}"] if node.devices > 1 else []
+        asked += ["--shard-model"] if node.launch.get("shard_model") else []
+        made = _arguments(node.spec, node.input_paths(self.results), node.directory(self.results), self.results)
+        return " ".join([made, *asked])
 
     def finished(self) -> int:
         """How many of the artefacts are there."""

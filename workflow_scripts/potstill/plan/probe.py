@@ -34,10 +34,12 @@ def choose_teacher(configuration: Configuration, root: Path, *, probe: bool) -> 
     names = candidates(configuration)
     if len(names) == 1 or configuration.main.teacher is not None:
         return {"choice": configuration.main.teacher or names[0]}
-    spec = {
+    spec: dict[str, Any] = {
         "candidates": [{"name": name, **_source(configuration, name)} for name in names],
         "precision": configuration.experiment.teacher.precision,
     }
+    if configuration.experiment.teacher.shard:
+        spec["devices"] = configuration.experiment.teacher.devices  # which hold it together
     record = Path(configuration.main.results, "probes", f"{slug(*names)}-{digest(spec)[:10]}.json")
     if not record.exists():
         if not probe:

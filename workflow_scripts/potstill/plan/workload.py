@@ -105,7 +105,7 @@ class Workloads:
             + 2 * disk
         )
         flops = _forward(shape, tokens, length, positions, layers)
-        return Workload(tokens, flops, PROCESS_BYTES + held, disk, 1, _said(shape) + counts.assumed)
+        return Workload(tokens, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
 
     def train(self, node: Node) -> Workload:
         """All epochs with their validations, then the predictions; all of the teacher's targets are held in memory."""
@@ -125,7 +125,7 @@ class Workloads:
         width = BYTES[settings.precision] if settings.lora else 4  # adapters are merged into weights of that precision
         disk = float(width * shape.parameters) + counts.number("validation", "test") * PREDICTION_BYTES
         tokens = (taught + judged) * length
-        return Workload(tokens, flops, PROCESS_BYTES + held, disk, 1, _said(shape) + counts.assumed)
+        return Workload(tokens, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
 
     def predict(self, node: Node) -> Workload:
         """The teacher's answers to the splits that students are scored on."""
@@ -137,7 +137,7 @@ class Workloads:
         )
         flops = _forward(shape, number * length, length, number * answers)
         disk = number * PREDICTION_BYTES
-        return Workload(number * length, flops, PROCESS_BYTES + held, disk, 1, _said(shape) + counts.assumed)
+        return Workload(number * length, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
 
     def measure(self, node: Node) -> Workload:
         """Latency one by one and throughput in batches: both over the same examples, warm-up and repeats."""
@@ -147,7 +147,7 @@ class Workloads:
         number = 2.0 * (spec.repeats * spec.examples + spec.warmup)
         held = _weights(shape, spec.precision) + _inference(shape, spec.batch_size * length, spec.batch_size * answers)
         flops = _forward(shape, number * length, length, number * answers)
-        return Workload(number * length, flops, PROCESS_BYTES + held, 0, 1, _said(shape) + counts.assumed)
+        return Workload(number * length, flops, PROCESS_BYTES + held, 0, node.devices, _said(shape) + counts.assumed)
 
     # Sizes
 

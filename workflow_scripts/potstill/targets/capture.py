@@ -2,15 +2,18 @@
 
 import hashlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from potstill.devices import group
 from potstill.errors import DataError
 from potstill.models.encode import encode_examples
-from potstill.models.finished_batches import FinishedBatches
+from potstill.models.finished_batches import FinishedBatches, Row
+from potstill.models.memory import in_parts_that_fit
 from potstill.models.passing import rows_in_batches
 from potstill.models.task_model import TaskModel
 from potstill.plan.specs.targets import TargetSpec
@@ -54,20 +57,26 @@ def capture(
     """Ask the teacher about every example and write one shard's files into `directory`.
 
     The teacher is in evaluation mode, without gradients; for hidden states it is cut, so use it for nothing afterwards.
-    What `finished` holds is not asked again.
+    What `finished` holds is not asked again. The job's devices take batches in turn, and the first process writes.
     """
     kind = importlib.import_module(f"potstill.targets.{spec.target.kind}")
     task_model.eval().requires_grad_(False)
     items = kind.prepare(task_model, encode_examples(examples, tokenizer, spec.task, spec.model), spec.target)
     writes = spec.target.kind == "generations" and spec.task.kind != "classification"
     lengths = [len(item.input_ids) + (spec.task.max_answer_tokens if writes else 0) for item in items]
+
+    def ask(indices: Sequence[int]) -> list[Row]:
+        rows: list[Row] = kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target)
+        return rows
+
     rows = rows_in_batches(
         "captured",
         f"{spec.target.kind} {spec.shard + 1}/{spec.shards}",
         lengths,
         spec.token_budget,
-        lambda indices: kind.capture(task_model, tokenizer, [items[index] for index in indices], spec.target),
+        in_parts_that_fit(ask, task_model),
         task_model.device,
         finished,
     )
-    kind.write(directory, examples["example_id"].tolist(), examples["split"].tolist(), rows, spec.target)
+    if group.leads():
+        kind.write(directory, examples["example_id"].tolist(), examples["split"].tolist(), rows, spec.target)

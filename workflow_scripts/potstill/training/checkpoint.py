@@ -1,7 +1,8 @@
 """Checkpoints of a training: what a run that was interrupted goes on from, to the same bytes.
 
 A step is a function of (weights, optimizer state, number of the step) (`trainer.py`): that, the counts and the history so
-far are all that is kept. No generator's state, no position in the data.
+far are all that is kept. No generator's state, no position in the data. On several devices all have the same weights: the
+first process writes, and says which checkpoint is used.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from safetensors.torch import load_file, save_file
 
 from potstill.checkpoints import CheckpointFolder
+from potstill.devices import group
 from potstill.tables import read_frame, write_table
 
 if TYPE_CHECKING:
@@ -41,9 +43,9 @@ class TrainingCheckpoints:
         Raises:
             Interrupted: a signal asked to stop; the checkpoint is there.
         """
-        if self.kept.is_due:
+        if self.kept.is_due():
             self.save(trainer)
-            self.kept.stop_if_asked(f"step {trainer.state.step} of {trainer.total_steps}")
+        self.kept.stop_if_asked(f"step {trainer.state.step} of {trainer.total_steps}")
 
     def save(self, trainer: "Trainer") -> None:
         """Write a checkpoint of the trainer as it is, and remove all but the newest two."""
@@ -62,27 +64,29 @@ class TrainingCheckpoints:
 
     def restore(self, trainer: "Trainer") -> bool:
         """Put a new trainer where the newest checkpoint with the right bytes was taken; False when there is none."""
-        for folder in reversed(self._found()):
-            if not self.kept.usable(folder, FORM):
-                continue
-            read = json.loads((folder / STATE).read_text(encoding="utf-8"))
-            best = load_file(folder / BEST) if (folder / BEST).exists() else None
-            trainer.restore(
-                dataclasses.replace(trainer.state, **read["state"], best_weights=best),
-                load_file(folder / WEIGHTS),
-                load_file(folder / OPTIMIZER),
-                read_frame(folder / HISTORY),
-                read["scaler"],
-            )
-            self.kept.say(f"goes on after step {trainer.state.step} of {trainer.total_steps} ({folder})")
-            return True
-        return False
+        folder = group.from_first(self._newest_usable() if group.leads() else None)
+        if folder is None:
+            return False
+        read = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        best = load_file(folder / BEST) if (folder / BEST).exists() else None
+        trainer.restore(
+            dataclasses.replace(trainer.state, **read["state"], best_weights=best),
+            load_file(folder / WEIGHTS),
+            load_file(folder / OPTIMIZER),
+            read_frame(folder / HISTORY),
+            read["scaler"],
+        )
+        self.kept.say(f"goes on after step {trainer.state.step} of {trainer.total_steps} ({folder})")
+        return True
 
     def save_end(self, trainer: "Trainer") -> None:
         """Keep the end of a training that was long enough to have checkpoints: what comes after it may be long, too."""
         found = self._found()
-        if found and found[-1].name != f"step-{trainer.state.step:08d}":
+        if group.leads() and found and found[-1].name != f"step-{trainer.state.step:08d}":
             self.save(trainer)
+
+    def _newest_usable(self) -> Path | None:
+        return next((folder for folder in reversed(self._found()) if self.kept.usable(folder, FORM)), None)
 
     def _found(self) -> list[Path]:
         return self.kept.found("step-*")

@@ -19,10 +19,10 @@ def make_deterministic(threads: int) -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def seed_step(seed: int, step: int) -> None:
-    """Seed torch's global generators, from which dropout draws, for one optimizer step.
+def seed_step(seed: int, step: int, rank: int = 0) -> None:
+    """Seed torch's global generators, from which dropout draws, for one optimizer step of one of a run's devices.
 
     No state of a generator is carried from step to step, so a resumed run needs none. Within a step the masks depend on
-    how it is cut into micro-batches.
+    how it is cut into micro-batches and shared out to devices.
     """
-    torch.manual_seed(derived_seed(seed, "step", step))
+    torch.manual_seed(derived_seed(seed, "step", step, *([rank] if rank else [])))

@@ -25,7 +25,10 @@ class PredictSpec(Record):
 
 
 class BenchmarkSpec(Record):
-    """Measure size and speed of one model on this machine: the first `examples` test inputs, `repeats` passes after warm-up."""
+    """Measure size and speed of one model on this machine: the first `examples` test inputs, `repeats` passes after warm-up.
+
+    A model that is spread over several `devices` is measured there.
+    """
 
     task: TaskView
     model: ModelView
@@ -34,4 +37,5 @@ class BenchmarkSpec(Record):
     warmup: int = 3
     repeats: int = 3
     threads: int = 1
+    devices: int = 1
     precision: Precision = "fp32"

@@ -17,3 +17,4 @@ class ProbeSpec(Record):
 
     candidates: tuple[Candidate, ...]
     precision: Precision
+    devices: int = 1

@@ -29,7 +29,14 @@ class TrainingSettings(Record):
     micro_batch_size: int | None = Field(
         None,
         ge=1,
-        description="examples a forward pass sees; the gradients of a step are accumulated (default: batch_size)",
+        description="examples a forward pass sees; the gradients of a step are accumulated (default: batch_size); "
+        "halved by the job itself where they do not fit",
+    )
+    devices: int = Field(
+        1,
+        ge=1,
+        description="GPUs (without any: processes) that share the examples of each step; the loss stays the same but "
+        "for rounding",
     )
     learning_rate: float = Field(5e-5, gt=0, description="peak learning rate")
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay; not applied to biases and norms")
