@@ -57,10 +57,11 @@ def test_what_no_loss_reaches_stays_as_it_is(together):
 
 
 def test_each_device_drops_other_units_out(together):
-    """One stream of masks for both would tie the noise of examples to each other; the loss is about the same."""
-    history, alone = ended(together, "whole")[1], with_dropout().run().history
-    assert not history["loss"].equals(alone["loss"])
-    assert history["loss"].mean() == pytest.approx(alone["loss"].mean(), rel=0.2)
+    """One stream of masks for both would tie the noise of examples to each other. The first has the masks it has alone."""
+    seeds = [int((together / f"seed of whole.{rank}.txt").read_text()) for rank in (0, 1)]
+    alone = with_dropout()
+    alone.run()
+    assert seeds[0] == torch.initial_seed() != seeds[1]
 
 
 def test_a_signal_to_one_device_stops_all_after_the_same_step_and_they_go_on_to_the_same_bytes(together):

@@ -109,6 +109,7 @@ def main(folder: Path) -> None:
     for name, case in whole.items():
         run = case()
         leave(folder, name, run, run.run())
+        (folder / f"seed of {name}.{group.rank()}.txt").write_text(str(torch.initial_seed()))
     interrupted(folder)
     group.leave()
 
