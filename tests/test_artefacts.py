@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -236,3 +237,31 @@ def test_a_small_file_is_replaced_whole(tmp_path: Path) -> None:
     artefacts.write_atomically(tmp_path / "sub" / "record.json", "second")
     assert (tmp_path / "sub" / "record.json").read_text() == "second"
     assert os.listdir(tmp_path / "sub") == ["record.json"]
+
+
+def test_nothing_is_named_before_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut, which no kill of a process imitates: files, then the manifest, then its name, then the folder's name."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        steps.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> None:
+        steps.append(f"name {Path(new).name}")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    write(tmp_path / "thing")
+    temporary = re.compile(r"\.(thing|manifest\.json)\.\S+\.tmp")
+    assert [temporary.sub(r"(\1)", step) for step in steps] == [
+        "sync data.bin",
+        "sync more.txt",
+        "sync (manifest.json)",
+        "name manifest.json",
+        "sync (thing)",
+        "name thing",
+        f"sync {tmp_path.name}",
+    ]

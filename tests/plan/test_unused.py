@@ -83,6 +83,13 @@ def test_checkpoints_are_used_while_their_run_is_needed_and_not_finished(here):
     assert names(unused(here, {})[0]) == {".other-run.checkpoints", kept.name}
 
 
+def test_finished_batches_are_used_while_their_shard_is_needed_and_not_finished(here):
+    shard = next(iter(make_plan(here, {"experiment": "smoke"}, probe=False).graph.nodes["targets"]))
+    Path(f"results/targets/.{shard}.checkpoints").mkdir(parents=True)
+    Path("results/targets/.other-shard.checkpoints").mkdir()
+    assert names(unused(here, {})[0]) == {".other-shard.checkpoints"}
+
+
 def test_an_experiment_with_results_that_cannot_be_planned_stops_everything(here):
     (here / "config/experiments/broken.yaml").write_text("title: Broken\n")
     assert unused(here, {})[1] == ["broken"]
