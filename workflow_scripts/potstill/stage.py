@@ -72,7 +72,12 @@ def run(main: Callable[[Stage], None], *, on_device: bool = False) -> None:
     # The shell around a job ignores it (rules/common.smk); a stage ends, unless it says otherwise.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     name = job_name(Path(sys.argv[0]).stem, arguments.output)
-    with prefixed_output(name), shown_in(progress_file(arguments.output)), explain_errors(arguments.output.parent):
+    with (
+        launch.failing_at_once(),
+        prefixed_output(name),
+        shown_in(progress_file(arguments.output)),
+        explain_errors(arguments.output.parent),
+    ):
         refuse_unsafe()
         stage = Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, threads, arguments.shard_model)
         if launch.is_started_by_launcher():

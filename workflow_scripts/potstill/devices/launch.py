@@ -14,11 +14,10 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from potstill.errors import Interrupted, PotstillError
 from potstill.jobs import without_prefixes
@@ -177,19 +176,27 @@ def joined(folder: Path) -> Iterator[None]:
     except Exception as error:
         said = error if isinstance(error, PotstillError) else storage_error(error, folder)
         if said is None:
-            traceback.print_exc()
-            _end(1)
+            raise
         report = {"message": str(said), "timestamp": int(time.time())}
         Path(os.environ["TORCHELASTIC_ERROR_FILE"]).write_text(json.dumps(report), encoding="utf-8")
-        _end(said.exit_code)
+        raise SystemExit(said.exit_code) from None
     group.leave()
 
 
-def _end(code: int) -> NoReturn:
-    """Leave without a farewell: threads that wait for the other processes would have Python aborted on its way out."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+@contextlib.contextmanager
+def failing_at_once() -> Iterator[None]:
+    """Let one of the started processes that gives up end with its own code, without Python's clean-up.
+
+    In that, the threads of a connection whose other end is gone would abort the process.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if not is_started_by_launcher():
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 def _die_with_launcher() -> None:
