@@ -74,7 +74,7 @@ LEFT_OUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "collected.json": (_without("files", *RECORD), "the same, and the sum of the table with times"),
     "report.json": (_without("files", *RECORD), "the same, and the sum of the report"),
     "report.html": (_nothing, "Snakemake writes dates into it"),
-    "rates.json": (_nothing, "how long jobs took"),
+    "rates.json": (_nothing, "how long jobs took, where a call came to its end"),
     ".digests.json": (_nothing, "times of change of local files"),
 }
 
@@ -88,7 +88,7 @@ def fingerprints(results: Path) -> dict[str, str]:
     found = {}
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results).as_posix()
-        if name.startswith("logs/") or name == "logs":
+        if name.startswith("logs/") or name in ("logs", "rates.json"):
             continue
         if path.is_dir():
             if not any(path.iterdir()):

@@ -35,7 +35,7 @@ from small_experiment import LEFT_OUT, NAME, apart, duplicated_rows, fingerprint
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 PER_ROUND = 6  # disturbances until a job or a workflow may run to its end
 OF_CALLS = 8  # every so manieth disturbance hits a call of Snakemake
-FORCED = 3  # every so manieth kill -9 is forced inside a write
+FORCED = 3  # every so manieth kill -9, at the least, is forced inside a write
 
 
 @dataclass
@@ -56,7 +56,9 @@ class Tally:
         if not names:
             return None
         name = rng.choice(names)
-        if name == "SIGKILL" and rng.randrange(FORCED) == 0:
+        kills = {at: n for at, n in self.done.items() if "SIGKILL" in at}
+        inside = sum(n for at, n in kills.items() if at.endswith("inside a write"))
+        if name == "SIGKILL" and FORCED * inside <= sum(kills.values()):
             action = rng.choice(("kill", "kill", "tear"))
             return Disturbance(name, fault=f"{action}:{rng.choice(points)}:{rng.randint(1, times)}")
         return Disturbance(name, moment=rng.random(), whom="all" if name == "SIGINT" else rng.choice(whom))

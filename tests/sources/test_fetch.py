@@ -1,10 +1,9 @@
 """Wheels and local files become verified artefacts; whatever is wrong is one message, and nothing is left behind."""
 
-import errno
 import hashlib
 import json
 import os
-import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,10 @@ import pytest
 from potstill import artefacts
 from potstill.digest import path_digest
 from potstill.errors import DataError
-from potstill.plan.specs.source import WheelSource
+from potstill.plan.specs.source import LocalSource, WheelSource
 from potstill.sources import dataset, model, wheel
-from potstill.sources.fetch import load_environment
-from potstill.sources.located import Located, explain_full_disk
+from potstill.sources.fetch import load_environment, located
+from potstill.sources.located import Located
 from source_files import MODEL_FILES, model_directory, wheel_of_model
 from source_files import wheel as make_wheel
 
@@ -296,19 +295,15 @@ def test_a_source_of_one_file_goes_by_its_name_or_a_dot(tmp_path: Path) -> None:
         dataset.take_files(Located(tmp_path / "a.csv", {}), ("b.csv",), tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [(errno.ENOSPC, "no space left on the disk"), (errno.EDQUOT, "no space left"), (errno.EACCES, "make it readable")],
-)
-def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: Any, code: int, message: str) -> None:
+def test_what_a_kill_leaves_goes_with_the_next_fetch(tmp_path: Path) -> None:
+    """Unpacked wheels lie beside the artefact: gigabytes that nobody else would remove."""
     (tmp_path / "a.csv").write_text("x")
-
-    def full(*_: Any) -> None:
-        raise OSError(code, os.strerror(code), str(tmp_path / "out" / "a.csv"))
-
-    monkeypatch.setattr(shutil, "copyfile", full)
-    with pytest.raises(DataError, match=rf"out/a\.csv: .*{message}"), explain_full_disk(tmp_path):
-        dataset.take_files(Located(tmp_path / "a.csv", {}), (".",), tmp_path / "out")
+    left = tmp_path / f"assets/.data.{socket.gethostname()}.abc.tmp"
+    left.mkdir(parents=True)
+    source = LocalSource(path=str(tmp_path / "a.csv"))
+    with located(source, tmp_path / "assets/data", None, "dataset", ()):
+        assert not left.exists()
+    assert not list((tmp_path / "assets").iterdir())
 
 
 def test_an_environment_file_is_read_without_overriding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ def storage_error(error: BaseException, folder: Path) -> StorageError | None:
         quota = "your quota is used up" if number == errno.EDQUOT else "no space is left"
         return StorageError(
             f"{place}: {quota} on its file system ({_room(place)}). {KEPT}. Make room (`make clean-unused` lists what no "
-            "experiment needs), then the same command goes on"
+            "experiment needs), or let results, TMPDIR or HF_HOME (downloads) lie on a larger disk; the same command goes on"
         )
     if number == errno.EROFS:
         return StorageError(

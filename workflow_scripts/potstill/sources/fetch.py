@@ -1,7 +1,6 @@
 """A source, whichever kind it is, as files on this machine."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,9 @@ from potstill.errors import DataError
 from potstill.plan.specs.source import HubSource, LocalSource, WheelSource
 from potstill.sources.hub import RepositoryType, locate_hub
 from potstill.sources.local import locate_local
-from potstill.sources.located import Located, explain_full_disk
+from potstill.sources.located import Located
 from potstill.sources.wheel import locate_wheel
+from potstill.temporary import temporary_folder
 
 
 @contextmanager
@@ -30,19 +30,15 @@ def located(
         patterns: names of the files wanted from a repository of the Hub.
 
     Raises:
-        DataError: the source cannot be had, or the disk is full.
+        DataError: the source cannot be had.
     """
     load_environment()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        explain_full_disk(output),
-        tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".fetch", dir=output.parent) as scratch,
-    ):
+    with temporary_folder(output) as scratch:
         match source:
             case HubSource():
                 yield locate_hub(source, repository_type, patterns)
             case WheelSource():
-                yield locate_wheel(source, Path(scratch))
+                yield locate_wheel(source, scratch)
             case LocalSource():
                 yield locate_local(source, local if local is not None else Path(source.path))
 

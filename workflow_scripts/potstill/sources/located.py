@@ -1,15 +1,10 @@
 """What every kind of source ends in: files on this machine, and what is known of where they came from."""
 
-import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from potstill.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -70,24 +65,3 @@ def licence_of_card(folder: Path) -> str | None:
     except (OSError, ValueError, YAMLError):
         return None
     return ", ".join(map(str, licence)) if isinstance(licence, list) else licence
-
-
-@contextmanager
-def explain_full_disk(folder: Path) -> Iterator[None]:
-    """Turn a full disk, an exceeded quota or a missing permission into one message.
-
-    Raises:
-        DataError: with what was being written and what to do.
-    """
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or folder
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DataError(
-                f"{where}: no space left on the disk ({error.strerror}); nothing was kept. Free some space, or let "
-                "results, TMPDIR or HF_HOME (the download cache) lie on a larger disk"
-            ) from None
-        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            raise DataError(f"{where}: {error.strerror}; make it readable, and the results folder writable") from None
-        raise
