@@ -1,5 +1,6 @@
 """The plan: all that the Snakemake rules ask. Pure Python, no torch, no network; it is made whenever the DAG is."""
 
+import contextlib
 import os
 import shlex
 import time
@@ -99,7 +100,9 @@ class Plan:
         """Keep how fast the jobs of this call were, for the estimates of the next one."""
         nodes = [node for nodes in self.graph.nodes.values() for node in nodes.values()]
         # Not `self.workloads`: what had to be assumed when this call was planned is known by now.
-        remember(self.results, nodes, Workloads(self.results, self.configuration.catalogue.models), self.started)
+        known = Workloads(self.results, self.configuration.catalogue.models)
+        with contextlib.suppress(OSError):  # a disk that is full spoils no call's end
+            remember(self.results, nodes, known, self.started)
 
     # End products
 
