@@ -165,6 +165,15 @@ def test_shards_share_the_work_of_a_pass(plan) -> None:
     assert len(flops(halves, "label_logits")) == 2
 
 
+def test_each_of_several_devices_holds_the_model(plan) -> None:
+    one = plan("smoke").workloads
+    alone = [one.of(run.node).memory for run in plan("smoke").graph.runs]
+    planned = plan("smoke", {"training": {"devices": 2, "epochs": 1, "batch_size": 16, "learning_rate": 1e-3}})
+    both = [planned.workloads.of(run.node).memory for run in planned.graph.runs]
+    assert both == pytest.approx([2 * memory for memory in alone])
+    assert {planned.devices("runs", run.node.id) for run in planned.graph.runs} == {2}
+
+
 def test_every_job_of_every_experiment_has_an_estimate(plan) -> None:
     for experiment in ("smoke", "smoke_generation", "demo", "demo_full", "thesis_fast", "thesis_full"):
         planned = plan(experiment)

@@ -32,7 +32,8 @@ class Workload:
     Attributes:
         tokens: that pass through the model, once for each time they do.
         flops: floating-point operations.
-        memory: bytes that the job holds at most, on the host and the device together.
+        memory: bytes that the job holds at most, on the host and the device together; each process of a job on several
+            devices loads the whole model.
         disk: bytes that it writes for good.
         devices: accelerators that it can use; 0 for a job that computes on none.
         assumed: what had to be guessed, in words.
@@ -105,7 +106,9 @@ class Workloads:
             + 2 * disk
         )
         flops = _forward(shape, tokens, length, positions, layers)
-        return Workload(tokens, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
+        return Workload(
+            tokens, flops, node.devices * (PROCESS_BYTES + held), disk, node.devices, _said(shape) + counts.assumed
+        )
 
     def train(self, node: Node) -> Workload:
         """All epochs with their validations, then the predictions; all of the teacher's targets are held in memory."""
@@ -125,7 +128,9 @@ class Workloads:
         width = BYTES[settings.precision] if settings.lora else 4  # adapters are merged into weights of that precision
         disk = float(width * shape.parameters) + counts.number("validation", "test") * PREDICTION_BYTES
         tokens = (taught + judged) * length
-        return Workload(tokens, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
+        return Workload(
+            tokens, flops, node.devices * (PROCESS_BYTES + held), disk, node.devices, _said(shape) + counts.assumed
+        )
 
     def predict(self, node: Node) -> Workload:
         """The teacher's answers to the splits that students are scored on."""
@@ -137,7 +142,14 @@ class Workloads:
         )
         flops = _forward(shape, number * length, length, number * answers)
         disk = number * PREDICTION_BYTES
-        return Workload(number * length, flops, PROCESS_BYTES + held, disk, node.devices, _said(shape) + counts.assumed)
+        return Workload(
+            number * length,
+            flops,
+            node.devices * (PROCESS_BYTES + held),
+            disk,
+            node.devices,
+            _said(shape) + counts.assumed,
+        )
 
     def measure(self, node: Node) -> Workload:
         """Latency one by one and throughput in batches: both over the same examples, warm-up and repeats."""
@@ -147,7 +159,14 @@ class Workloads:
         number = 2.0 * (spec.repeats * spec.examples + spec.warmup)
         held = _weights(shape, spec.precision) + _inference(shape, spec.batch_size * length, spec.batch_size * answers)
         flops = _forward(shape, number * length, length, number * answers)
-        return Workload(number * length, flops, PROCESS_BYTES + held, 0, node.devices, _said(shape) + counts.assumed)
+        return Workload(
+            number * length,
+            flops,
+            node.devices * (PROCESS_BYTES + held),
+            0,
+            node.devices,
+            _said(shape) + counts.assumed,
+        )
 
     # Sizes
 
