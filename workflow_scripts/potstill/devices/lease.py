@@ -67,8 +67,13 @@ def take_devices(
     environment.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
+def lease_folder() -> Path:
+    """Where the locks of this machine's devices lie, for all its users."""
+    return Path(os.environ.get("POTSTILL_LEASES", FOLDER))
+
+
 def _wait_for(count: int, devices: Sequence[str], scope: str) -> list[str]:
-    folder = Path(os.environ.get("POTSTILL_LEASES", FOLDER))
+    folder = lease_folder()
     said = -SAY_SECONDS
     while True:
         locked = _lock_free_ones(count, [folder / f"{scope}{device.replace('/', '_')}" for device in devices])

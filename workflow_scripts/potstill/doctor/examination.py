@@ -1,6 +1,5 @@
 """All looks at this machine, in the order of the screen, and the screen itself."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from potstill.artefacts import is_finished
+from potstill.devices.lease import lease_folder
 from potstill.doctor import folders, hardware, network, software
 from potstill.doctor.finding import Finding
 from potstill.errors import PotstillError
@@ -17,7 +17,6 @@ from potstill.plan.forecast import forecast
 from potstill.plan.plan import Plan, make_plan
 
 COLOURS = {"ok": "green", "note": "yellow", "problem": "bold red"}
-LEASES = Path(os.environ.get("POTSTILL_LEASES", "/tmp/potstill-devices"))
 
 
 def examine(root: Path, changes: Iterable[str]) -> Iterator[Finding]:
@@ -30,7 +29,7 @@ def examine(root: Path, changes: Iterable[str]) -> Iterator[Finding]:
     results = Path(plan.results if plan else main_config(root, ()).get("results", "results"))
     memory, disk = _needs(plan)
     yield from _asked("devices", hardware.devices)
-    yield from _asked("GPU leases", lambda: hardware.leases(LEASES))
+    yield from _asked("GPU leases", lambda: hardware.leases(lease_folder()))
     yield from _asked("memory", lambda: hardware.memory(memory))
     yield from _asked("disk", lambda: folders.room(results, disk))
     yield from _asked("results folder", lambda: folders.writing(results))
