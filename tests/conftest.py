@@ -1,7 +1,7 @@
 """How tests are dealt to parallel workers, and settings of the property tests.
 
 `make test` runs as many workers as there are cores. A file's tests stay together, so that what they share is made once; so
-do all that start Snakemake, because they share one finished experiment.
+do those of a folder whose tests share a finished experiment.
 
 Property tests have the same examples in every run, and a wide search on demand:
 
@@ -14,13 +14,14 @@ A fault that the search finds becomes an `@example` of its test.
 import pytest
 from hypothesis import HealthCheck, settings
 
-SNAKEMAKE = ("workflow", "display", "slurm", "reliability")  # folders below tests/
+TOGETHER = ("workflow", "slurm", "reliability")  # folders below tests/
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("snakemake" if folder in SNAKEMAKE else item.path.stem))
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.stem))
 
 
 # How long an example takes is the machine's business, and it has other work.
