@@ -33,12 +33,12 @@ def data(tmp_path):
     return Shape().write(tmp_path / "products")
 
 
-def run_stage(name, data, output, record, **changes):
+def run_stage(name, data, output, record, product_id="id-1", **changes):
     settings = CATALOGUE[name].model_dump(mode="json") | changes
     inputs = {product: str(data[product]) for product in settings["inputs"]}
     command = [sys.executable, "-W", "error::UserWarning", str(ROOT / "workflow_scripts" / "draw_figure.py")]
     command += ["--spec", json.dumps({"name": name, "settings": settings})]
-    command += ["--inputs", json.dumps(inputs | {"record": str(record), "product_id": "id-1"})]
+    command += ["--inputs", json.dumps(inputs | {"record": str(record), "product_id": product_id})]
     return subprocess.run([*command, "--output", str(output)], capture_output=True, text=True, check=False)
 
 
@@ -59,9 +59,9 @@ def test_failing_stage_leaves_the_old_figure_alone(data, tmp_path):
     assert run_stage("fig_4_2_latency", data, output, record).returncode == 0
     before = {path: path.read_bytes() for path in [*figures.iterdir(), record]}
     (data["collected_benchmarks"] / "benchmarks.parquet").unlink()
-    failed = run_stage("fig_4_2_latency", data, output, record)
+    failed = run_stage("fig_4_2_latency", data, output, record, "id-2")
     assert failed.returncode == 2
-    assert failed.stderr.startswith("error: ")
+    assert failed.stderr.startswith("draw fig_4_2_latency | error: ")
     assert "benchmarks.parquet: missing" in failed.stderr
     assert "Traceback" not in failed.stderr
     assert {path: path.read_bytes() for path in [*figures.iterdir(), record]} == before

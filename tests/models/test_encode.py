@@ -110,7 +110,7 @@ def test_a_long_answer_is_cut_and_not_closed(tokenizer, capsys):
     (item,) = encode_examples(row("Review:", "the plot is long and the jokes are old"), tokenizer, task, DECODER)
     assert len(item.answer_ids) == 3
     assert tokenizer.eos_token_id not in item.answer_ids
-    assert "1 of 1 answers" in capsys.readouterr().out
+    assert "1 of 1 answers" in capsys.readouterr().err
 
 
 def test_a_decoder_keeps_the_end_of_a_long_prompt_and_its_first_special_token(tokenizer, capsys):
@@ -123,7 +123,7 @@ def test_a_decoder_keeps_the_end_of_a_long_prompt_and_its_first_special_token(to
     assert item.answer_ids == whole.answer_ids
     if tokenizer.bos_token_id is not None:
         assert item.input_ids[0] == tokenizer.bos_token_id
-    assert "1 of 1 prompts" in capsys.readouterr().out
+    assert "1 of 1 prompts" in capsys.readouterr().err
 
 
 def test_an_encoder_keeps_the_beginning_and_its_closing_token(capsys):
@@ -134,7 +134,7 @@ def test_an_encoder_keeps_the_beginning_and_its_closing_token(capsys):
     assert item.input_ids[0] == tokenizer.cls_token_id
     assert item.input_ids[-1] == tokenizer.sep_token_id
     assert tokenizer.decode(item.input_ids[1:-1]).startswith("a great film a great")
-    assert "1 of 1 texts" in capsys.readouterr().out
+    assert "1 of 1 texts" in capsys.readouterr().err
 
 
 def test_verbalizers_that_begin_alike_are_refused_by_name(tokenizer):

@@ -319,17 +319,17 @@ def test_an_artefact_with_a_flipped_byte_is_refused_by_the_files_name(tmp_path):
 def test_eight_bit_without_a_gpu_is_a_note_and_full_precision(tmp_path, capsys):
     model, _ = loaded(llama_directory(tmp_path), load_in_8bit=True)
     assert next(model.parameters()).dtype == torch.float32
-    assert "load_in_8bit has no effect here" in capsys.readouterr().out
+    assert "load_in_8bit has no effect here" in capsys.readouterr().err
 
 
 def test_precisions_of_devices(capsys):
     cpu, mps = torch.device("cpu"), torch.device("mps")
     assert resolve_precision("auto", cpu) == "fp32"
     assert resolve_precision("bf16", cpu) == "bf16"
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().err == ""
     assert resolve_precision("fp16", cpu) == "fp32"
     assert resolve_precision("bf16", mps) == resolve_precision("fp16", mps) == resolve_precision("auto", mps) == "fp32"
-    assert "fp16 is not for cpu" in capsys.readouterr().out
+    assert "fp16 is not for cpu" in capsys.readouterr().err
 
 
 def test_the_best_device_is_taken(monkeypatch):
