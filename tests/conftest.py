@@ -18,7 +18,9 @@ TOGETHER = ("workflow", "slurm", "reliability")  # folders below tests/
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):  # of several workers; the long ones first, so that none is left alone with them
+        items.sort(key=lambda item: item.path.parent.name not in TOGETHER)
     for item in items:
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else item.path.stem))
