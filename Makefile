@@ -13,7 +13,7 @@ demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
 	$(BIN)/snakemake --cores $(CORES) all
 
 test: $(VENV)/development ## run all tests
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 torture: $(VENV)/development ## kill and interrupt a small experiment 300 times; ARGS="--kills 200 --terms 50 --ints 50 --seed 0"
 	$(BIN)/python tests/reliability/torture.py $(ARGS)

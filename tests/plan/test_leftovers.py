@@ -23,6 +23,7 @@ def test_only_what_is_dead_and_of_finished_things_goes(tmp_path: Path) -> None:
         f"runs/.done.{host}.abc.tmp",
         "demo/figures/.fig.png.lock",
         f"demo/.collected.{host}.abc.tmp",
+        f".rates.json.{host}.abc.tmp",
         ".progress/runs.done.json",
     )
     stays = (

@@ -1,6 +1,7 @@
 """Full, read-only and other file systems: a clear message, nothing lost, and the same command goes on."""
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -71,7 +72,7 @@ JOBS = {"training": training, "shard": shard}
 def run(job, output):
     """The stage in this process; returns its exit code."""
     name, spec, inputs = job
-    module = __import__(name)
+    module = importlib.import_module(name)
     try:
         with explain_errors(output.parent):
             module.main(Stage(json.loads(json.dumps(spec)), inputs, output, threads=1))

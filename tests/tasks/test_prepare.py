@@ -336,8 +336,8 @@ def test_the_stage_writes_an_artefact_and_says_what_it_left_out(folder: Path, tm
         (target / "a.csv").write_text(reviews() + "no label,\n")
     done = stage({**CLASSIFICATION, "files": {"all": ["."]}}, dataset, tmp_path / "examples" / "x")
     assert done.returncode == 0, done.stderr
-    assert "all: left out 1 of 201 rows" in done.stdout
-    assert "examples: train 90, transfer 50, validation 10, test 50" in done.stdout
+    assert "all: left out 1 of 201 rows" in done.stderr
+    assert "examples: train 90, transfer 50, validation 10, test 50" in done.stderr
     manifest = artefacts.verify(tmp_path / "examples" / "x")
     assert set(manifest["files"]) == {*(f"{split}.parquet" for split in SPLITS), "report.json"}
 
@@ -348,7 +348,7 @@ def test_the_stage_leaves_nothing_when_the_data_are_bad(tmp_path: Path) -> None:
         (target / "a.csv").write_text(reviews().replace("film 7 is good,1", "film 7 is good,good"))
     done = stage(CLASSIFICATION, dataset, tmp_path / "examples" / "x")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
+    assert done.stderr.startswith("prepare task | error: ")
     assert "line 9: the label 'good'" in done.stderr
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path / "examples") == []

@@ -17,7 +17,13 @@ def remove_leftovers(results: Path, kinds: Iterable[str], experiment: Path) -> N
         kinds: its folders of artefacts.
         experiment: folder of the named end products.
     """
-    for folder in (*(results / kind for kind in kinds), experiment, *experiment.glob("*/"), experiment / ".made"):
+    for folder in (
+        results,
+        *(results / kind for kind in kinds),
+        experiment,
+        *experiment.glob("*/"),
+        experiment / ".made",
+    ):
         for path in folder.glob(".*"):
             with contextlib.suppress(OSError):  # somebody else's, or gone by now
                 _remove(path)
