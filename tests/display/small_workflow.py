@@ -42,7 +42,7 @@ rule all:
 
 rule train_student:
     output:
-        "results/runs/{{run}}/manifest.json",
+        update("results/runs/{{run}}/manifest.json"),
     log:
         "results/logs/train_student/{{run}}.log",
     shell:

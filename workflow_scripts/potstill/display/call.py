@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Call(logging.Handler):
             self.total = sum(count for rule, count in record.stats.items() if (SCRIPTS / f"{rule}.py").exists())
             self.begun = self.clock()
         elif event == "job_info" and record.output:
-            output = Path(record.output[0])
+            output = Path(re.sub(r" \([a-z, ]+\)$", "", record.output[0]))  # `update(...)` is told like this
             output = output.parent if output.name.endswith(FOLDERS) else output
             job = Job(job_name(record.rule_name, output), record.rule_name, output, tuple(record.log), self.clock())
             job.forget_numbers()
