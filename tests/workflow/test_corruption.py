@@ -25,13 +25,14 @@ import damage
 import pandas as pd
 import pytest
 from potstill import artefacts, products
+from potstill.checkpoints import CheckpointFolder
 from potstill.errors import ArtefactError
 from potstill.models.directory import check_artefact
 from potstill.plan.inventory import of_plan
 from potstill.plan.plan import Plan, make_plan
 from potstill.stage import Stage
 from potstill.tables import read_frame, write_table
-from potstill.training.checkpoint import Checkpoints
+from potstill.training.checkpoint import TrainingCheckpoints
 from potstill.verification import Artefact, EndProduct, verify_everything
 from project import Project
 
@@ -153,7 +154,7 @@ def finished(generation: Project, tmp_path_factory: pytest.TempPathFactory) -> I
         patch.chdir(project.folder)
         # Checkpoints as a killed training leaves them.
         patch.setenv("POTSTILL_CHECKPOINT_SECONDS", "0")
-        patch.setattr(Checkpoints, "clear", lambda self: None)
+        patch.setattr(CheckpointFolder, "clear", lambda self: None)
         plan = make_plan(project.folder, {"experiment": "smoke"}, probe=False)
         name = next(name for name in plan.graph.nodes["runs"] if ".b0.s1-" in name)
         node = plan.node("runs", name)
@@ -248,10 +249,10 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
         said: list[str] = []
         counts["reading stage, tried"] += 1
         with pytest.raises(UsedError):
-            Checkpoints(folder, 0, said.append).restore(Trainer())
+            TrainingCheckpoints(CheckpointFolder(folder, 0, said.append)).restore(Trainer())
         (line,) = said
         assert line.startswith(f"checkpoint not used: {folder / newest.item.folder.name}"), what
-        assert len(list(folder.iterdir())) == 1
+        assert len(list(folder.glob("step-*"))) == 1
         counts["reading stage, found"] += 1
 
 
