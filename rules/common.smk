@@ -47,7 +47,7 @@ with explain_errors():
         probe=MAKES_FILES,
     )
     if MAKES_FILES:
-        PLAN.remove_leftovers()
+        PLAN.begin()
 
 
 # For the commands in messages of jobs.

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from potstill.devices.visible import visible_devices
 from potstill.plan.configuration import main_config
 from potstill.plan.forecast import describe, forecast
 from potstill.plan.plan import make_plan
@@ -29,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with explain_errors():
         plan = make_plan(ROOT, main_config(ROOT, arguments.config), probe=False)
-        device = arguments.device or ("gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu")
+        device = arguments.device or ("gpu" if visible_devices() else "cpu")
         describe(plan, forecast(plan, device), device, Console())
 
 

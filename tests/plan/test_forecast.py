@@ -7,7 +7,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from potstill import artefacts
+from potstill import artefacts, storage
 from potstill.plan import forecast as module
 from potstill.plan.forecast import describe, forecast, quantity, size, time
 from rich.console import Console
@@ -67,7 +67,7 @@ def test_a_measured_speed_is_used_and_said(plan, project: Path) -> None:
 def test_a_disk_that_is_too_small_is_said_before_anything_is_written(plan, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: usage(2e9, 1.9e9, 1e8))
-    assert "100 MB are free" in printed(plan("demo"))
+    assert "100.0 MB are free" in printed(plan("demo"))
     assert "That is not enough: make room" in printed(plan("demo"))
 
 
@@ -91,9 +91,9 @@ def test_a_terminal_without_colours_gets_none(plan, monkeypatch: pytest.MonkeyPa
         (quantity(730), "730"),
         (quantity(12_345), "12.3 k"),
         (quantity(2.35e9), "2.35 B"),
-        (size(0), "1 kB"),
-        (size(5.07e6), "5.07 MB"),
-        (size(7.2e11), "720 GB"),
+        (size(730), "730 bytes"),
+        (size(5.07e6), "5.1 MB"),
+        (size(7.2e11), "720.0 GB"),
         (time(44.2), "45 s"),
         (time(90), "1.5 min"),
         (time(3600 * 12.3), "13 h"),
@@ -105,4 +105,4 @@ def test_numbers_are_short(shown: str, expected: str) -> None:
 
 
 def test_free_space_is_that_of_the_file_system_that_results_will_lie_on(tmp_path: Path) -> None:
-    assert shutil.disk_usage(module._existing(tmp_path / "not" / "yet")).total == shutil.disk_usage(tmp_path).total
+    assert shutil.disk_usage(storage.existing(tmp_path / "not" / "yet")).total == shutil.disk_usage(tmp_path).total

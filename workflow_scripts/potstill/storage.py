@@ -48,7 +48,7 @@ def _number(error: BaseException) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """The path, or the nearest folder above it that exists."""
     path = path.absolute()
     while not path.exists() and path != path.parent:
@@ -58,21 +58,21 @@ def _existing(path: Path) -> Path:
 
 def _room(path: Path) -> str:
     try:
-        usage = shutil.disk_usage(_existing(path))
+        usage = shutil.disk_usage(existing(path))
     except OSError:
         return _mount(path)
     return f"{_mount(path)}, {usage.free / 1e9:.3f} of {usage.total / 1e9:.3f} GB free"
 
 
 def _mount(path: Path) -> str:
-    found = _existing(path)
+    found = existing(path)
     while not os.path.ismount(found):
         found = found.parent
     return f"mounted at {found}"
 
 
 def _owner(path: Path) -> str:
-    found = _existing(path)
+    found = existing(path)
     try:
         status = found.stat()
     except OSError:

@@ -10,15 +10,10 @@ from pathlib import Path
 
 from potstill.artefacts import fsync
 from potstill.doctor.finding import Finding
+from potstill.storage import existing
 
 LEAST_FREE = 1e9
 NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "9p")
-
-
-def existing(path: Path) -> Path:
-    """The folder itself, or the one in which it will be made."""
-    path = path.absolute()
-    return path if path.exists() else existing(path.parent)
 
 
 def room(results: Path, needed: float) -> Iterator[Finding]:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 
 from potstill.artefacts import is_finished
 from potstill.plan.nodes import Node
 from potstill.plan.plan import Plan
 from potstill.plan.workload import Workload
+from potstill.storage import existing
 
 PRODUCT_SECONDS = 5.0  # a table or a figure: Python, pandas and matplotlib start, little else
 
@@ -140,15 +142,11 @@ def _remarks(plan: Plan, stages: list[Stage], total: Stage, device: str) -> list
     assumed = sorted({text for stage in stages for text in stage.assumed})
     if assumed:
         lines.append(f"Sizes assumed until they are known: {'; '.join(assumed)}.")
-    free = shutil.disk_usage(_existing(Path(plan.results))).free
+    free = shutil.disk_usage(existing(Path(plan.results))).free
     lines.append(f"Disk: {size(total.disk)} will be written to {plan.results}, {size(free)} are free.")
     if total.disk > free:
         lines.append("That is not enough: make room, or name another folder with --config results=FOLDER.")
     return lines
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() else _existing(path.absolute().parent)
 
 
 def quantity(number: float) -> str:
@@ -160,11 +158,8 @@ def quantity(number: float) -> str:
 
 
 def size(number: float) -> str:
-    """Such as 730 kB, 12 MB or 3.4 GB."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
-        if number >= unit:
-            return f"{number / unit:.3g} {name}"
-    return f"{max(number, 1000) / 1e3:.0f} kB"
+    """Such as 12.3 MB."""
+    return decimal(round(number))
 
 
 def time(seconds: float) -> str:

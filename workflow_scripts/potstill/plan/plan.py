@@ -39,7 +39,7 @@ class Plan:
         self.graph = graph
         self.teacher_choice = teacher_choice
         self.results = configuration.main.results
-        self._logs = log_times(Path(self.results, "logs"))
+        self._logs: dict[Path, int] = {}
         self.experiment = configuration.name
         self.folder = f"{self.results}/{self.experiment}"
         self.workloads = Workloads(self.results, configuration.catalogue.models)
@@ -94,7 +94,7 @@ class Plan:
 
     def devices(self, kind: str, name: str) -> int:
         """Accelerators that a job can use."""
-        return self.workloads.of(self.node(kind, name)).devices
+        return self.node(kind, name).devices
 
     def remember_rates(self) -> None:
         """Keep how fast the jobs of this call were, for the estimates of the next one."""
@@ -195,12 +195,13 @@ class Plan:
         usual = {**MainConfig().as_json(), **read_yaml(self.root / "config" / "config.yaml"), "experiment": None}
         return " ".join(shlex.quote(f"{key}={value}") for key, value in main.items() if value != usual.get(key))
 
-    def remove_leftovers(self) -> None:
-        """Remove what killed jobs left of artefacts and end products that are finished by now."""
+    def begin(self) -> None:
+        """Start a call that makes files: remove what killed jobs left of finished things, and note which logs there are."""
         remove_leftovers(Path(self.results), self.graph.nodes, Path(self.folder))
+        self._logs = log_times(Path(self.results, "logs"))
 
     def failures(self) -> str:
-        """What the jobs of this call failed with, for a terminal."""
+        """What the jobs failed with since the call began, for a terminal."""
         return describe(failures(Path(self.results, "logs"), self._logs))
 
     def caption(self, name: str) -> str:

@@ -48,13 +48,14 @@ class Workload:
 
 
 class Workloads:
-    """The workloads of one plan's artefacts; what has to be read from disk is read once."""
+    """The workloads of one plan's artefacts. Each is worked out once: all runs of a task ask for the same shards."""
 
     def __init__(self, results: str, models: dict[str, ModelEntry]) -> None:
         self.results = results
         self.models = models
         self._shapes: dict[str, ModelShape] = {}
         self._counts: dict[str, Counts] = {}
+        self._works: dict[str, Workload] = {}
         self._kinds: dict[str, Callable[[Node], Workload]] = {
             "assets": self.fetch,
             "examples": self.prepare,
@@ -66,7 +67,10 @@ class Workloads:
 
     def of(self, node: Node) -> Workload:
         """What the job of an artefact has to do."""
-        return self._kinds[node.kind](node)
+        key = f"{node.kind}/{node.id}"
+        if key not in self._works:
+            self._works[key] = self._kinds[node.kind](node)
+        return self._works[key]
 
     # Stages
 
