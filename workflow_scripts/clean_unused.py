@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 from potstill.errors import ConfigError
+from potstill.plan.at_work import LOCKS, state
 from potstill.plan.configuration import main_config
 from potstill.plan.unused import unused
 from potstill.stage import explain_errors
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = Path(".snakemake", "locks")
+SNAKEMAKE = Path(".snakemake")
 
 
 def main() -> None:
@@ -28,9 +29,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with explain_errors():
         config = main_config(ROOT, arguments.config)
-        if arguments.remove and LOCKS.is_dir() and any(LOCKS.iterdir()):
+        if arguments.remove and state(SNAKEMAKE) in ("at work", "unknown"):
             raise ConfigError(
-                f"{LOCKS} is not empty: Snakemake is at work here. Wait for its end, or say `snakemake --unlock` if it died"
+                f"{SNAKEMAKE / LOCKS} is not empty: Snakemake is at work here. Wait for its end, or say `snakemake --unlock` "
+                "if it died"
             )
         found, left_out = unused(ROOT, config)
     if left_out:

@@ -5,6 +5,7 @@ import fcntl
 import http.server
 import io
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -171,18 +172,22 @@ def test_a_file_system_without_locks_and_one_of_the_network(tmp_path, monkeypatc
     assert "flock does not" in only(folders.writing(tmp_path)).found
 
 
-def test_a_lock_of_a_dead_snakemake_and_of_a_living_one(tmp_path, monkeypatch):
+def test_a_lock_of_a_dead_snakemake_of_a_living_one_and_of_nobody(tmp_path):
+    folder = tmp_path / ".snakemake"
     assert only(folders.snakemake_lock(tmp_path)).state == "ok"
-    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
-    (tmp_path / ".snakemake" / "locks" / "0.output.lock").touch()
-    monkeypatch.setattr(psutil, "process_iter", lambda: [])
-    stale = only(folders.snakemake_lock(tmp_path))
-    assert (stale.state, "snakemake --unlock" in stale.cure) == ("problem", True)
-    alive = SimpleNamespace(
-        pid=7, cmdline=lambda: ["python", "/venv/bin/snakemake", "all"], cwd=lambda: str(tmp_path.absolute())
-    )
-    monkeypatch.setattr(psutil, "process_iter", lambda: [alive])
-    assert only(folders.snakemake_lock(tmp_path)).state == "note"
+    (folder / "locks").mkdir(parents=True)
+    (folder / "locks" / "0.output.lock").touch()
+    unknown = only(folders.snakemake_lock(tmp_path))
+    assert (unknown.state, "snakemake --unlock" in unknown.cure) == ("problem", True)
+    (folder / "at_work").mkdir()
+    mark = folder / "at_work" / f"{socket.gethostname()}.7"
+    mark.touch()
+    dead = only(folders.snakemake_lock(tmp_path))
+    assert (dead.state, "the next call removes it" in dead.found) == ("ok", True)
+    with mark.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert only(folders.snakemake_lock(tmp_path)).state == "note"
+    assert mark.exists(), "the doctor only looks"
 
 
 # Network

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from potstill.artefacts import fsync
 from potstill.doctor.finding import Finding
+from potstill.plan import at_work
 from potstill.storage import existing
 
 LEAST_FREE = 1e9
@@ -65,30 +66,18 @@ def writing(results: Path) -> Iterator[Finding]:
 
 
 def snakemake_lock(root: Path) -> Iterator[Finding]:
-    """A lock that a killed Snakemake left behind."""
-    import psutil
-
-    locks = root / ".snakemake" / "locks"
-    if not (locks.is_dir() and any(locks.iterdir())):
-        yield Finding("Snakemake's lock", "ok", "none")
-        return
-    at_work = []
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-            if any(
-                Path(word).name == "snakemake" or "/snakemake/" in word for word in words[:4]
-            ) and process.cwd() == str(root.absolute()):
-                at_work.append(process.pid)
-        except (psutil.Error, OSError):
-            continue
-    if at_work:
-        yield Finding(
-            "Snakemake's lock", "note", f"Snakemake is at work here (process {min(at_work)})", "wait for its end"
-        )
-    else:
-        found = f"{locks} is locked, and no Snakemake runs here on this machine"
-        yield Finding("Snakemake's lock", "problem", found, "if none runs elsewhere either: snakemake --unlock")
+    """Whether Snakemake's lock is held, or was left by one that was killed."""
+    subject, locks = "Snakemake's lock", root / ".snakemake" / "locks"
+    match at_work.state(root / ".snakemake"):
+        case "free":
+            yield Finding(subject, "ok", "none")
+        case "at work":
+            yield Finding(subject, "note", "Snakemake is at work here", "wait for its end")
+        case "left":
+            yield Finding(subject, "ok", "left by a Snakemake that was killed; the next call removes it")
+        case "unknown":
+            cure = "if no Snakemake runs here: snakemake --unlock"
+            yield Finding(subject, "problem", f"{locks} is locked, and nobody says who did it", cure)
 
 
 def _locks(file: Path) -> bool:

@@ -6,11 +6,14 @@ Snakemake locked is nobody's. A process on another machine is taken to be alive:
 """
 
 import atexit
+import contextlib
 import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from potstill.temporary import lock
 
@@ -23,25 +26,56 @@ def announce(folder: Path) -> str:
     Returns:
         what to tell a person; empty when there is nothing.
     """
-    marks = folder / MARKS
-    marks.mkdir(parents=True, exist_ok=True)
-    guard = os.open(marks / "guard", os.O_RDWR | os.O_CREAT, 0o666)  # one at a time looks and leaves its mark
-    try:
-        while lock(guard) is False:
-            time.sleep(0.01)
-        found = [path for path in marks.iterdir() if path.name != "guard"]
-        dead = [path for path in found if _is_of_the_dead(path)]
-        said = _judge(folder / LOCKS, dead, [path for path in found if path not in dead])
+    (folder / MARKS).mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        dead, others = _marks(folder)
+        said = _judge(folder / LOCKS, dead, others)
         for path in dead:
             path.unlink(missing_ok=True)
-        _leave_mark(marks / f"{socket.gethostname()}.{os.getpid()}")
-    finally:
-        os.close(guard)
+        _leave_mark(folder / MARKS / f"{socket.gethostname()}.{os.getpid()}")
     return said
 
 
+def state(folder: Path) -> Literal["free", "at work", "left", "unknown"]:
+    """What Snakemake's locks in `.snakemake` mean.
+
+    free: there are none. at work: somebody lives who may have made them. left: all who could have are dead, and the next
+    call removes them. unknown: nobody announced himself.
+    """
+    if not _is_locked(folder / LOCKS):
+        return "free"
+    if not (folder / MARKS).is_dir():
+        return "unknown"
+    with _alone(folder):
+        dead, others = _marks(folder)
+    return "at work" if others else "left" if dead else "unknown"
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One at a time looks at the marks, and leaves its own."""
+    guard = os.open(folder / MARKS / "guard", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        while lock(guard) is False:
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(guard)
+
+
+def _marks(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Those of dead processes, and the others."""
+    found = [path for path in (folder / MARKS).iterdir() if path.name != "guard"]
+    dead = [path for path in found if _is_of_the_dead(path)]
+    return dead, [path for path in found if path not in dead]
+
+
+def _is_locked(locks: Path) -> bool:
+    return locks.is_dir() and any(locks.iterdir())
+
+
 def _judge(locks: Path, dead: list[Path], others: list[Path]) -> str:
-    if not locks.is_dir() or not any(locks.iterdir()):
+    if not _is_locked(locks):
         return ""
     if dead and not others:
         shutil.rmtree(locks)
