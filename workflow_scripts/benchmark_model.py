@@ -27,15 +27,7 @@ def main(stage: Stage) -> None:
     tokenizer = load_tokenizer(stage.path("model"), spec.model)
     items = [prompt_only(item) for item in encode_examples(examples, tokenizer, spec.task, spec.model)]
     with PeakMemory(device) as peak:
-        model = load_frozen_model(
-            stage.path("model"),
-            spec.model,
-            spec.task,
-            tokenizer,
-            device=device,
-            precision=precision,
-            shard=stage.shard_model,
-        )
+        model = load_frozen_model(stage.path("model"), spec, tokenizer, device, precision, shard=stage.shard_model)
         speed = measure_speed(
             model, tokenizer, items, batch_size=spec.batch_size, warmup=spec.warmup, repeats=spec.repeats
         )

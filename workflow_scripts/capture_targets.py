@@ -26,15 +26,7 @@ def main(stage: Stage) -> None:
     device = pick_device()
     precision = resolve_precision(spec.precision, device)
     tokenizer = load_tokenizer(stage.path("teacher"), spec.model)
-    teacher = load_frozen_model(
-        stage.path("teacher"),
-        spec.model,
-        spec.task,
-        tokenizer,
-        device=device,
-        precision=precision,
-        shard=stage.shard_model,
-    )
+    teacher = load_frozen_model(stage.path("teacher"), spec, tokenizer, device, precision, shard=stage.shard_model)
     facts = {
         "kind": spec.target.kind,
         "teacher": stage.path("teacher").name,

@@ -8,6 +8,7 @@ from potstill.devices import group
 from potstill.evaluation.predict import predict
 from potstill.models.load import load_tokenizer
 from potstill.models.sharding import load_frozen_model
+from potstill.plan.specs.evaluate import PredictSpec
 from potstill.plan.specs.targets import Generations, HiddenStates, LabelLogits, TokenLogits
 from potstill.tables import read_frame, write_table
 from potstill.targets.capture import capture, shard_examples
@@ -36,8 +37,8 @@ def make_inputs(folder: Path) -> None:
 def teacher(folder, task, view, shard):
     directory = folder / view.architecture
     tokenizer = load_tokenizer(directory, view)
-    arguments = (directory, view, task, tokenizer)
-    return load_frozen_model(*arguments, device=CPU, precision="fp32", shard=shard), tokenizer
+    spec = PredictSpec(task=task, model=view)
+    return load_frozen_model(directory, spec, tokenizer, CPU, "fp32", shard=shard), tokenizer
 
 
 def capture_all(folder: Path, results: Path, shard: bool = False) -> None:

@@ -9,6 +9,7 @@ import torch
 from potstill.errors import ConfigError
 from potstill.models.load import load_tokenizer
 from potstill.models.sharding import load_frozen_model
+from potstill.plan.specs.evaluate import PredictSpec
 from potstill.plan.specs.model import ModelView
 from potstill.tables import read_frame
 from safetensors.torch import load_file
@@ -73,6 +74,7 @@ def test_weights_in_eight_bits_are_not_spread(tmp_path):
     make_inputs(tmp_path)
     view = ModelView(architecture="decoder", load_in_8bit=True)
     tokenizer = load_tokenizer(tmp_path / "decoder", view)
+    spec = PredictSpec(task=CLASSIFY, model=view)
     with pytest.raises(ConfigError, match=r"teacher\.shard"):
-        load_frozen_model(tmp_path / "decoder", view, CLASSIFY, tokenizer, device=CPU, precision="fp32", shard=True)
+        load_frozen_model(tmp_path / "decoder", spec, tokenizer, CPU, "fp32", shard=True)
     assert not torch.distributed.is_initialized()

@@ -5,6 +5,7 @@ computed is the same but for rounding. accelerate's plugin, which wraps the same
 only; this works on a CPU too, so that what is tested is what runs.
 """
 
+import functools
 from pathlib import Path
 
 import torch
@@ -17,21 +18,21 @@ from potstill.errors import ConfigError
 from potstill.models.layers import layer_stack
 from potstill.models.load import load_task_model
 from potstill.models.task_model import TaskModel
-from potstill.plan.specs.model import ModelView, Precision
-from potstill.plan.specs.task import TaskView
+from potstill.plan.specs.evaluate import BenchmarkSpec, PredictSpec
+from potstill.plan.specs.model import Precision
+from potstill.plan.specs.targets import TargetSpec
 
 
 def load_frozen_model(
     directory: Path,
-    view: ModelView,
-    task: TaskView,
+    spec: TargetSpec | PredictSpec | BenchmarkSpec,
     tokenizer: PreTrainedTokenizerBase,
-    *,
     device: torch.device,
     precision: Precision,
+    *,
     shard: bool,
 ) -> TaskModel:
-    """A model that is asked and not trained: whole on each of the job's devices, or spread over them.
+    """The model that a stage asks and does not train: whole on each of the job's devices, or spread over them.
 
     A model that is spread must run in all processes at the same time; `devices.group.in_turn` sees to it. The processes
     load one after the other: main memory holds one whole model at a time.
@@ -39,16 +40,15 @@ def load_frozen_model(
     Raises:
         ConfigError: an 8-bit model, whose weights cannot be spread; for all else see `load_task_model`.
     """
+    load = functools.partial(load_task_model, directory, spec.model, spec.task, tokenizer, precision=precision, seed=0)
     if not shard:
-        return load_task_model(directory, view, task, tokenizer, device=device, precision=precision, seed=0)
-    if view.load_in_8bit:
+        return load(device=device)
+    if spec.model.load_in_8bit:
         raise ConfigError("teacher.shard: weights in 8 bit cannot be spread over devices; remove load_in_8bit")
     mesh = init_device_mesh(device.type, (group.size(),))
     for number in range(group.size()):
         if number == group.rank():
-            model = load_task_model(
-                directory, view, task, tokenizer, device=torch.device("cpu"), precision=precision, seed=0
-            )
+            model = load(device=torch.device("cpu"))
             model.requires_grad_(False)
             stack, name = layer_stack(model.backbone)
             for layer in getattr(stack, name):
