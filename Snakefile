@@ -67,3 +67,15 @@ rule runs:
 rule examples:
     input:
         PLAN.markers("examples"),
+
+
+# A made file is no rule's output any more, so for Snakemake no target. Asked for by its path it is one by name: nothing to be
+# done.
+for file in PLAN.made_files():
+
+    rule:
+        name:
+            file
+        input:
+            file,
+        localrule: True

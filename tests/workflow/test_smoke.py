@@ -132,6 +132,21 @@ def test_one_figure_is_made_by_its_path(smoke: Project, tmp_path: Path) -> None:
     assert (project.folder / figure).read_bytes() != before
 
 
+def test_what_is_made_already_can_be_asked_for_by_its_path(smoke: Project, tmp_path: Path) -> None:
+    project = Project.copy(tmp_path, smoke.folder, results=True)
+    figures = "results/smoke/figures"
+    made = f"{figures}/fig_4_4_pareto.png"
+    result = project.snakemake(made, "results/smoke/report.html", "--config", "experiment=smoke")
+    assert result.code == 0, result.output
+    assert "Nothing to be done" in result.output
+    (project.folder / figures / "fig_4_5_kd_gain.pdf").unlink()
+    both = project.snakemake(made, f"{figures}/fig_4_5_kd_gain.pdf", "--config", "experiment=smoke")
+    assert both.jobs()["draw_figure"] == 1
+    unknown = project.snakemake(f"{figures}/fig_4_9.png", "--config", "experiment=smoke")
+    assert unknown.code != 0
+    assert f"No rule to produce {figures}/fig_4_9.png" in unknown.output
+
+
 def test_a_damaged_artefact_stops_its_reader_with_the_way_to_mend_it(smoke: Project, tmp_path: Path) -> None:
     project = Project.copy(tmp_path, smoke.folder, results=True)
     shard = next((project.folder / "results/targets").glob("*label_logits.1of2*"))

@@ -111,6 +111,11 @@ class Plan:
         found = [p for name, p in self.products.items() if name.startswith(f"{kind}s/")]
         return [f"{self.folder}/{file}" for product in found for file in product.files]
 
+    def made_files(self) -> list[str]:
+        """Files of the tables, the figures and the report that are as they should be."""
+        shown = (p for name, p in self.products.items() if "/" in name or name == "report")
+        return [f"{self.folder}/{file}" for p in shown if not self._is_due(p) for file in p.files]
+
     @property
     def targets(self) -> list[str]:
         """What `all` asks for."""
