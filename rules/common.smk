@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
 from potstill.devices.visible import visible_devices
 from potstill.display.watch import Watch
+from potstill.jobs import SHELL_PREFIX
 from potstill.plan.at_work import announce
 from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
@@ -28,7 +29,7 @@ os.environ.update(
 # A batch system announces the end of a job by SIGUSR1 or SIGTERM to all its processes. What lies between it and a training
 # (this Snakemake, bash, tee) must outlive the training's checkpoint; what is ignored here is ignored there.
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-shell.prefix("set -euo pipefail; trap '' TERM; ")
+shell.prefix(SHELL_PREFIX)
 
 
 MAKES_FILES = (

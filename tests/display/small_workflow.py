@@ -50,8 +50,10 @@ rule train_student:
 """
 
 JOB = """
+import os
 import sys
 import time
+from pathlib import Path
 
 sys.path.insert(0, {scripts!r})
 
@@ -69,6 +71,7 @@ def main(stage):
             raise ConfigError("no such teacher\\nname another one")
     say("saved")
     stage.output.mkdir(parents=True, exist_ok=True)
+    (stage.output / "shell.txt").write_text(Path(f"/proc/{{os.getppid()}}/status").read_text())
     (stage.output / "manifest.json").write_text("")
 
 

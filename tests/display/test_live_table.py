@@ -1,6 +1,7 @@
 """What a person sees of a call, in a terminal and without one: real Snakemake, a real pseudo-terminal, jobs that pretend."""
 
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,16 @@ def test_a_failure_is_shown_above_the_table_as_it_happens(tmp_path):
     assert text.count("error: no such teacher") == 1
     assert "THE MESSAGES" in text
     assert "CalledProcessError" not in text
+
+
+def test_the_shell_of_a_job_outlives_a_batch_systems_warning_under_the_table_too(tmp_path):
+    workflow = SmallWorkflow(tmp_path)
+    assert workflow.in_terminal("all").tables()
+    shells = list((tmp_path / "results/runs").glob("*/shell.txt"))
+    assert len(shells) == 2
+    for shell in shells:
+        ignored = int(re.search(r"^SigIgn:\s+(\w+)$", shell.read_text(), flags=re.MULTILINE)[1], 16)
+        assert ignored >> (signal.SIGTERM - 1) & 1
 
 
 def test_show_failed_logs_shows_the_whole_log(tmp_path):

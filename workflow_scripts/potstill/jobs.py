@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 ARTEFACT = re.compile(r"(?P<slug>.+)-[0-9a-f]{6,}\.[0-9a-f]{6,}")  # <slug>-<spec digest>.<code digest>
+# What the shell of a job does first. A batch system announces the end of a job by SIGTERM to all its processes: the shell and
+# what it starts must outlive a training's checkpoint.
+SHELL_PREFIX = "set -euo pipefail; trap '' TERM; "
 PREFIX = re.compile(r"^\w+ \S+ \| ?", flags=re.MULTILINE)
 
 

@@ -8,8 +8,6 @@ goes. Paths are not part of the spec: the same artefact is the same wherever it 
 
 import argparse
 import contextlib
-import hashlib
-import json
 import os
 import signal
 import sys
@@ -21,15 +19,14 @@ from typing import Any
 from potstill.artefacts import is_finished
 from potstill.devices import launch
 from potstill.devices.lease import take_devices
-from potstill.errors import ArtefactError, PotstillError
+from potstill.errors import PotstillError
 from potstill.jobs import job_name, prefixed_output, progress_file
+from potstill.long_arguments import parsed
 from potstill.products import date_back, is_recorded
 from potstill.progress import say, shown_in
 from potstill.sole_maker import sole_maker
 from potstill.storage import storage_error
 from potstill.version_gate import refuse_unsafe
-
-LONG_ARGUMENTS = ".long_arguments"  # folder of the results
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,9 @@ def run(main: Callable[[Stage], None], *, on_device: bool = False) -> None:
         explain_errors(arguments.output.parent),
     ):
         refuse_unsafe()
-        stage = Stage(_json(arguments.spec), _json(arguments.inputs), arguments.output, threads, arguments.shard_model)
+        stage = Stage(
+            parsed(arguments.spec), parsed(arguments.inputs), arguments.output, threads, arguments.shard_model
+        )
         if launch.is_started_by_launcher():
             with launch.joined(arguments.output.parent):
                 return main(stage)
@@ -117,24 +116,6 @@ def limit_threads(threads: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # Threads that wait for each other by spinning waste the cores that other jobs need: a step took twice as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def _json(argument: str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(_file(Path(argument[1:])) if argument.startswith("@") else argument)
-    return value
-
-
-def long_argument_name(text: str) -> str:
-    """Name, without suffix, of the file that holds an argument too long for a command line."""
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-def _file(path: Path) -> str:
-    """The text of an argument's file; one that the plan wrote is named by what it holds."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if path.parent.name == LONG_ARGUMENTS and path.stem != long_argument_name(text):
-        raise ArtefactError(f"{path}: damaged. Start snakemake again: it is written anew")
-    return text
 
 
 @contextlib.contextmanager

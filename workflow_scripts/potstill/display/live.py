@@ -19,6 +19,7 @@ from rich.text import Text
 from snakemake.shell import shell
 
 from potstill.display.call import Call, Job
+from potstill.jobs import SHELL_PREFIX
 from potstill.plan.failures import failure
 from potstill.progress import duration
 
@@ -100,13 +101,13 @@ class LiveTable(logging.Handler):
         self._live.start()
         threading.Thread(target=self._refresh, daemon=True).start()
         if sys.stdout.isatty():
-            shell.prefix("set -euo pipefail; exec >/dev/null; ")  # jobs' lines would tear the table
+            shell.prefix(f"{SHELL_PREFIX}exec >/dev/null; ")  # jobs' lines would tear the table
 
     def _stop(self) -> None:
         if self._live is None or self._over.is_set():
             return
         self._over.set()
-        shell.prefix("set -euo pipefail; ")
+        shell.prefix(SHELL_PREFIX)
         self._live.stop()
 
     def _refresh(self) -> None:

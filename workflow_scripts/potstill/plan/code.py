@@ -24,6 +24,7 @@ NEUTRAL = {
     "potstill.errors": "kinds of errors: a job that fails leaves no artefact",
     "potstill.jobs": "what a job is called in what it prints",
     "potstill.faults": "tests alone ask for them",
+    "potstill.long_arguments": "the command line",
     "potstill.models.finished_batches": "keeps rows as they are, for the job to go on from",
     "potstill.products": "records of named end products",
     "potstill.progress": "what a person sees meanwhile",

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from potstill.artefacts import canonical_json, write_atomically
+from potstill.artefacts import canonical_json
+from potstill.long_arguments import argument
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
 from potstill.plan.experiment import MainConfig
@@ -22,7 +23,6 @@ from potstill.plan.rates import Rates, remember
 from potstill.plan.read import read_yaml
 from potstill.plan.resources import memory_mb, runtime_minutes
 from potstill.plan.workload import Workloads
-from potstill.stage import LONG_ARGUMENTS, long_argument_name
 
 NOTHING = "(?!)"  # a regular expression that matches no name
 
@@ -238,16 +238,5 @@ def make_plan(root: Path, main: Mapping[str, Any], *, probe: bool) -> Plan:
 
 
 def _arguments(spec: Mapping[str, Any], inputs: Mapping[str, Any], output: str, results: str) -> str:
-    values = [_inline_or_file(canonical_json(value), results) for value in (spec, inputs)]
+    values = [argument(canonical_json(value), results) for value in (spec, inputs)]
     return f"--spec {values[0]} --inputs {values[1]} --output {shlex.quote(output)}"
-
-
-def _inline_or_file(text: str, results: str) -> str:
-    """JSON as a quoted argument, or as `@file` where it is too long: Linux takes 128 KiB for a whole shell command."""
-    quoted = shlex.quote(text)
-    if len(quoted.encode()) < 40_000:
-        return quoted
-    path = Path(results, LONG_ARGUMENTS, f"{long_argument_name(text)}.json")
-    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
-        write_atomically(path, text)
-    return shlex.quote(f"@{path}")
