@@ -39,6 +39,7 @@ rule draw_figure:
             labels={"figure": "{figure}"},
         ),
         pdf=update("<results>/{experiment}/figures/{figure}.pdf"),
+        svg=update("<results>/{experiment}/figures/{figure}.svg"),
         csv=update("<results>/{experiment}/figures/{figure}.csv"),
     log:
         "<results>/logs/draw_figure/{experiment}.{figure}.log",

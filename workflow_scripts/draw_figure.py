@@ -1,4 +1,4 @@
-"""Draw one figure: PNG (at --output), PDF and the CSV of the values drawn, side by side.
+"""Draw one figure: PNG (at --output), PDF, SVG and the CSV of the values drawn, side by side.
 
 The inputs are directories by product name, as the figure's settings list them, and `record` and `product_id`.
 """
@@ -11,7 +11,7 @@ from potstill.stage import Stage, run
 
 
 def main(stage: Stage) -> None:
-    """Draw into a temporary folder, then replace the three files."""
+    """Draw into a temporary folder, then replace the four files."""
     from potstill.figures.output import write_figure
 
     spec = FigureSpec.parse(stage.spec)

@@ -4,12 +4,15 @@ Only the columns that figures read, and only as much truth as a picture needs: s
 with seed noise, intervals are wider than the seeds' spread.
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import made_up_products
 import numpy as np
 import pandas as pd
 import yaml
+from made_up_products import CLASSES
 from potstill.plan.specs.figure import FigureSettings
 from potstill.tables import write_table
 
@@ -33,38 +36,63 @@ class Shape:
     seeds: int = 3
     teacher: tuple[str, int] = ("smollm2-135m", 134_500_000)
     steps: int = 60
+    temperatures: tuple[float, ...] = (2.0, 4.0)
+    alphas: tuple[float, ...] = (0.5, 1.0)
+    without_logits: tuple[str, ...] = ()  # classifications of which the teacher's logits were not stored
+
+    def variants(self, method: str) -> list[tuple[str, float, float]]:
+        """Name, temperature and alpha of each variant: kd1 has a grid."""
+        if method != "kd1":
+            return [("-", np.nan, np.nan)]
+        return [(f"T{t:g}_a{a:g}", t, a) for t in self.temperatures for a in self.alphas]
 
     def write(self, root: Path) -> dict[str, Path]:
-        """Write all three products below `root`; returns their directories by name."""
+        """Write all products below `root`; returns their directories by name."""
         rng = np.random.default_rng(7)
         runs, history = [], []
         for task in self.tasks:
-            common = {"task": task, "metric": METRICS[task]}
+            common = {"task": task, "kind": "classification" if task in CLASSES else "extractive-qa"}
+            common["metric"] = METRICS[task]
             name, parameters = self.teacher
             runs.append(
                 {**common, "role": "teacher", "student": name, "method": "teacher", "variant": "-", "seed": -1}
-                | {"test_score": 0.81, "selected": True, "parameters": parameters}
+                | {"temperature": np.nan, "alpha": np.nan, "options": "{}"}
+                | {"validation_score": 0.8, "test_score": 0.81, "selected": True, "parameters": parameters}
             )
             for place, (student, parameters) in enumerate(self.students.items()):
                 for method in self.methods:
-                    for variant in ("T2_a0.5", "T4_a0.5") if method == "kd1" else ("-",):
+                    for number, (variant, temperature, alpha) in enumerate(self.variants(method)):
+                        options = {} if variant == "-" else {"temperature": temperature, "alpha": alpha}
                         for seed in range(self.seeds):
-                            score = 0.74 - 0.07 * place + GAIN[method] + rng.normal(0, 0.008)
+                            level = 0.74 - 0.07 * place + GAIN[method] - 0.004 * number
                             run = {**common, "role": "student", "student": student, "method": method}
-                            run |= {"variant": variant, "seed": seed, "test_score": score, "parameters": parameters}
-                            runs.append(run | {"selected": variant in ("-", "T2_a0.5")})
-                            history.append(self._history(run, rng))
-        products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison")}
-        for folder in products.values():
-            folder.mkdir(parents=True)
+                            run |= {"variant": variant, "seed": seed, "parameters": parameters, "selected": number == 0}
+                            run |= {"temperature": temperature, "alpha": alpha, "options": json.dumps(options)}
+                            run["validation_score"] = level + rng.normal(0, 0.008)
+                            run["test_score"] = level + rng.normal(0, 0.008)
+                            runs.append(run)
+                            if number < 2:
+                                history.append(self._history(run, rng))
         frame = pd.DataFrame(runs)
-        write_table(frame, products["collected"] / "runs.parquet")
-        write_table(pd.concat(history, ignore_index=True), products["collected"] / "history.parquet")
-        summary = self._summary(frame)
-        write_table(summary, products["comparison"] / "summary.parquet")
-        write_table(self._contrasts(summary), products["comparison"] / "contrasts.parquet")
-        write_table(self._benchmarks(), products["collected_benchmarks"] / "benchmarks.parquet")
-        return products
+        summary = made_up_products.summary(frame)
+        sizes = {**self.students, self.teacher[0]: self.teacher[1]}
+        written = {
+            "collected/runs": frame,
+            "collected/history": pd.concat(history, ignore_index=True),
+            "collected/answers": made_up_products.answers(frame, self.without_logits, rng),
+            "comparison/summary": summary,
+            "comparison/contrasts": made_up_products.contrasts(summary),
+            "comparison/retention": made_up_products.retention(summary, sizes),
+            "comparison/budget": made_up_products.budget(frame),
+            "error_analysis/agreement": made_up_products.agreement(frame, rng),
+            "error_analysis/calibration": made_up_products.calibration(summary, rng),
+            "collected_benchmarks/benchmarks": self._benchmarks(),
+        }
+        for name, content in written.items():
+            path = root / f"{name}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_table(content, path)
+        return {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "error_analysis")}
 
     def _history(self, run: dict, rng: np.random.Generator) -> pd.DataFrame:
         step = np.arange(1, self.steps + 1)
@@ -83,33 +111,6 @@ class Shape:
                 "loss_feature": kd * 1.5 if run["method"] == "kd3" else np.nan,
                 "validation_loss": np.where(step % every == 0, ce + 0.1, np.nan),
             }
-        )
-
-    def _summary(self, runs: pd.DataFrame) -> pd.DataFrame:
-        keys = ["task", "role", "student", "method", "variant", "metric"]
-        frame = runs.groupby(keys, sort=False, as_index=False).agg(
-            selected=("selected", "first"), n_seeds=("seed", "nunique"), mean=("test_score", "mean")
-        )
-        frame = frame.assign(ci_low=frame["mean"] - 0.024, ci_high=frame["mean"] + 0.021, primary=True, confidence=0.95)
-        other = frame.assign(metric="another", primary=False, mean=0.1)
-        return pd.concat([frame, other], ignore_index=True)
-
-    def _contrasts(self, summary: pd.DataFrame) -> pd.DataFrame:
-        chosen = summary[summary["selected"] & summary["primary"] & (summary["role"] == "student")]
-        baseline = chosen[chosen["method"] == "b0"].set_index(["task", "student"])["mean"]
-        frame = chosen[chosen["method"] != "b0"].reset_index(drop=True)
-        difference = (
-            frame["mean"].to_numpy() - baseline.loc[list(zip(frame.task, frame.student, strict=True))].to_numpy()
-        )
-        half = 0.02 + 0.004 * (np.arange(len(frame)) % 3)
-        return frame[["task", "student", "method", "n_seeds"]].assign(
-            baseline="b0",
-            difference=difference,
-            ci_low=difference - half,
-            ci_high=difference + half,
-            mde=1.4 * half,
-            n_examples=1000,
-            confidence=0.95,
         )
 
     def _benchmarks(self) -> pd.DataFrame:
@@ -137,13 +138,26 @@ SHAPES = {
     "demo": Shape(),
     "one_student_one_seed": Shape(students={"minilm-2l": 15_600_000}, seeds=1),
     "thesis": Shape(
-        tasks=("sst2", "squad"), students=LONG, seeds=3, teacher=("Qwen2.5-7B-Instruct", 7_615_000_000), steps=1_000
+        tasks=("sst2", "squad"),
+        students=LONG,
+        seeds=3,
+        teacher=("Qwen2.5-7B-Instruct", 7_615_000_000),
+        steps=1_000,
+        temperatures=(1.0, 2.0, 4.0, 8.0),
+        alphas=(0.1, 0.3, 0.5, 0.7),
     ),
     "long_names": Shape(
         students={"TinyLlama-1.1B-Chat-v1.0": 1_100_000_000},
         methods=("b0", "kd1", "kd2", "kd3", "kd1_contrastive_with_a_long_name"),
         seeds=2,
         teacher=("Qwen2.5-7B-Instruct", 7_615_000_000),
+    ),
+    "no_teacher_logits": Shape(
+        tasks=("sst2", "rotten_tomatoes"),
+        students={"minilm-2l": 15_600_000},
+        methods=("b0", "kd1"),
+        seeds=2,
+        without_logits=("sst2",),
     ),
     "large": Shape(
         tasks=("sst2", "squad", "gsm8k"),

@@ -45,11 +45,11 @@ def quality(data: Data) -> pd.DataFrame:
     """The primary metric of the teacher and of each student and method (its selected variant), in percent.
 
     Returns:
-        task, role, student, method, variant, metric, n_seeds, mean, ci_low, ci_high, confidence. The
-        interval is NaN where there is one seed: it would speak of the examples alone, and look as if it spoke of
-        training as well.
+        task, role, student, method, variant, metric, n_seeds, mean, ci_low, ci_high, confidence, tied (cannot be told
+        from the best student of its task). The interval is NaN where there is one seed: it would speak of the examples
+        alone, and look as if it spoke of training as well.
     """
-    columns = ["task", "role", "student", "method", "variant", "metric", "n_seeds", *SCORES, "confidence"]
+    columns = ["task", "role", "student", "method", "variant", "metric", "n_seeds", *SCORES, "confidence", "tied"]
     summary = table(data, "comparison", "summary.parquet", [*columns, "primary", "selected"], finite=["mean"])
     chosen = summary["primary"] & (summary["selected"] | (summary["role"] == "teacher"))
     if not (chosen & (summary["role"] == "student")).any():
@@ -59,6 +59,29 @@ def quality(data: Data) -> pd.DataFrame:
     frame[SCORES] *= PERCENT
     frame.loc[frame["n_seeds"] < 2, ["ci_low", "ci_high"]] = np.nan
     return frame
+
+
+def single_seeds(data: Data) -> pd.DataFrame:
+    """The primary test score of each selected run, in percent, where a method has several: a single seed is its mean.
+
+    Returns:
+        task, role, student, method, variant, metric, seed, score.
+    """
+    columns = ["task", "role", "student", "method", "variant", "metric", "seed"]
+    wanted = [*columns, "test_score", "selected"]
+    runs = table(data, "collected", "runs.parquet", wanted, finite=["test_score"])
+    runs = runs[runs["selected"] & (runs["role"] == "student")]
+    runs = runs[runs.groupby(["task", "student", "method"])["seed"].transform("nunique") > 1]
+    return runs[columns].assign(score=runs["test_score"] * PERCENT).reset_index(drop=True)
+
+
+def floors(data: Data) -> pd.DataFrame:
+    """The score that keeps the share `margin` of the teacher's, on each task: task, margin, floor (percent)."""
+    kept = table(data, "comparison", "retention.parquet", ["task", "margin"], finite=["margin"]).drop_duplicates()
+    scores = quality(data)
+    teachers = scores.loc[scores["role"] == "teacher", ["task", "mean"]]
+    joined = kept.merge(teachers, on="task")
+    return joined[["task", "margin"]].assign(floor=joined["margin"] * joined["mean"])
 
 
 def interval_name(frame: pd.DataFrame) -> str:

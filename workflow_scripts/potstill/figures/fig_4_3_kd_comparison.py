@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from potstill.figures import rows, style
-from potstill.figures.data import PERCENT, Data, interval_name, quality, seeds_note, table
+from potstill.figures.data import Data, interval_name, quality, seeds_note, single_seeds
 from potstill.plan.specs.figure import FigureSettings
 
 SEEDS_BELOW = 0.24  # rows: seeds lie under their mean, so that neither hides the other
@@ -13,11 +13,7 @@ SEEDS_BELOW = 0.24  # rows: seeds lie under their mean, so that neither hides th
 def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     """The figure, and what it shows, in percent: rows `mean` (with interval) and rows `seed`."""
     means = quality(data)
-    columns = ["task", "role", "student", "method", "variant", "metric", "seed", "test_score", "selected"]
-    runs = table(data, "collected", "runs.parquet", columns, finite=["test_score"])
-    runs = runs[runs["selected"] & (runs["role"] == "student")]
-    # A single seed is its own mean.
-    runs = runs[runs.groupby(["task", "student", "method"])["seed"].transform("nunique") > 1]
+    runs = single_seeds(data)
     students = means[means["role"] == "student"]
     tasks = list(dict.fromkeys(means["task"]))
     names = rows.grouped(students[["student", "method"]].itertuples(index=False, name=None), settings)
@@ -28,16 +24,19 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
             axes.axvline(teacher.mean, color=colours["teacher"], linewidth=1, linestyle=style.DASHES)
         for run in runs[runs["task"] == task].itertuples():
             row, colour = names.places[run.student, run.method] + SEEDS_BELOW, colours[run.method]
-            axes.plot(run.test_score * PERCENT, row, marker="o", markersize=rows.SEED, color=colour, alpha=style.FAINT)
+            axes.plot(run.score, row, marker="o", markersize=rows.SEED, color=colour, alpha=style.FAINT)
         for mean in students[students["task"] == task].itertuples():
             row, colour = names.places[mean.student, mean.method], colours[mean.method]
             axes.hlines(row, mean.ci_low, mean.ci_high, color=colour, linewidth=rows.INTERVAL)
-            axes.plot(mean.mean, row, marker="o", markersize=rows.DOT, color=colour)
+            rows.dot(axes, mean.mean, row, colour, hollow=not mean.tied)
         metric = means.loc[means["task"] == task, "metric"].iloc[0]
         axes.set_xlabel(style.axis_label(settings.x_label, metric=style.label(metric, settings)))
         axes.margins(x=0.06)
     several = bool((students["n_seeds"] > 1).any())
-    handles = [style.marker("o", "mean over seeds" if several else "score", size=rows.DOT)]
+    dot = "mean over seeds" if several else "score"
+    handles = [style.marker("o", f"{dot}, cannot be told from the best student's", size=rows.DOT)]
+    if not students["tied"].all():
+        handles.append(style.marker("o", f"{dot}, worse than the best student's", size=rows.DOT, hollow=True))
     if several:
         handles += [
             style.segment(interval_name(students)),
@@ -46,7 +45,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     for teacher in dict.fromkeys(means.loc[means["role"] == "teacher", "student"]):
         handles.append(style.segment(f"{style.label(teacher, settings)} (teacher)", colours["teacher"], style.DASHES))
     style.finish(figure, handles, seeds_note(students["n_seeds"]))
-    seeds = runs.drop(columns=["selected", "test_score"]).assign(value=runs["test_score"] * PERCENT, shown="seed")
+    seeds = runs.rename(columns={"score": "value"}).assign(shown="seed")
     shown = pd.concat([means.rename(columns={"mean": "value"}).assign(shown="mean"), seeds], ignore_index=True)
     order = ["task", "role", "student", "method", "variant", "metric", "shown", "seed", "value", "ci_low", "ci_high"]
-    return figure, shown[[*order, "n_seeds"]].astype({"seed": "Int64", "n_seeds": "Int64"})
+    return figure, shown[[*order, "n_seeds", "tied"]].astype({"seed": "Int64", "n_seeds": "Int64", "tied": "boolean"})

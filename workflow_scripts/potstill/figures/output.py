@@ -1,4 +1,4 @@
-"""Draw one figure and write it as PNG, PDF and CSV; the same figure gives the same bytes."""
+"""Draw one figure and write it as PNG, PDF, SVG and CSV; the same figure gives the same bytes."""
 
 import importlib
 from pathlib import Path
@@ -10,11 +10,15 @@ from potstill.figures.data import Data
 from potstill.plan.specs.figure import FigureSpec
 
 # Matplotlib would write the time of day and its version.
-METADATA = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
+METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 def write_figure(spec: FigureSpec, data: Data, folder: Path) -> list[Path]:
-    """Write `<name>.png`, `<name>.pdf` and `<name>.csv` (the values drawn) into `folder`, and return the three paths.
+    """Write `<name>.png`, `.pdf`, `.svg` and `.csv` (the values drawn) into `folder`, and return the four paths.
 
     Args:
         data: directory of each of the spec's inputs.

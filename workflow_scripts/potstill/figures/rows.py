@@ -3,7 +3,7 @@
 After Cleveland's dot plot: positions on a common scale, which may be logarithmic (bars would need a zero).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -13,7 +13,6 @@ from potstill.figures import style
 from potstill.plan.specs.figure import FigureSettings
 
 ROW = 5.4  # mm
-LINE = 3.4  # mm: a further line of a label
 LETTERS = {"single": 20, "double": 34}  # of a label's line
 FRAME = 16.0  # mm: a panel's title, tick labels and axis label
 INTERVAL, DOT, SEED = 1.6, 5.0, 2.6  # pt: line width, marker size of a mean, of one seed
@@ -63,7 +62,8 @@ def row_panels(
     lines = -(-len(titles) // columns)
     labels = [style.wrapped(label, LETTERS[settings.width]) for label in rows.labels]
     most_lines = 1 + max(label.count("\n") for label in labels)
-    height = (ROW + LINE * (most_lines - 1)) * len(labels) + FRAME
+    line = 1.25 * (settings.font_size - 0.5) * style.POINT
+    height = max(ROW, line * most_lines + 0.8) * len(labels) + FRAME
     figure, grid = style.panels(settings, lines, columns, height)
     for place, axes in enumerate(grid.flat):
         if place >= len(titles):
@@ -81,6 +81,31 @@ def row_panels(
             if not heading:
                 axes.axhline(row, color=style.LIGHT, linewidth=0.5, zorder=0)
     return figure, list(grid.flat)[: len(titles)]
+
+
+def beside(axes: Axes, rows: Rows, heading: str, texts: Mapping[int, str]) -> None:
+    """Write a text to the right of rows, under a `heading` on the first line."""
+    twin = axes.twinx()
+    twin.set_ylim(axes.get_ylim())
+    at = {0: heading, **texts} if rows.headings[0] else dict(texts)
+    twin.set_yticks(list(at), list(at.values()))
+    twin.tick_params(axis="y", length=0, labelcolor=style.INK)
+    for spine in twin.spines.values():
+        spine.set_visible(False)
+
+
+def estimate(at: float, low: float, high: float, sign: bool = False) -> str:
+    """An estimate with its interval, such as +2.1 [-0.3, 4.5]; without one where it is NaN."""
+    text = f"{at:+.1f}" if sign else f"{at:.1f}"
+    if low == low:
+        text += f" [{low:.1f}, {high:.1f}]"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def dot(axes: Axes, at: float, row: float, colour: str, hollow: bool = False) -> None:
+    """A mean, or a difference of means; `hollow` where the figure's legend says so."""
+    look = {"markerfacecolor": "white" if hollow else colour, "markeredgecolor": colour, "markeredgewidth": 1.0}
+    axes.plot(at, row, marker="o", markersize=DOT - 1.0, color=colour, **look)
 
 
 def value_axis(axes: Axes, values: Iterable[float], settings: FigureSettings, columns: int) -> None:

@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 
 from potstill.figures import style
-from potstill.figures.data import interval_name, seeds_note
+from potstill.figures.data import PERCENT, interval_name, seeds_note
 from potstill.plan.specs.figure import FigureSettings
 
 ROW = 68.0  # mm
-STEP = 5.0  # pt between the methods of one student, which all cost the same
+STEP = 6.5  # pt between the methods of one student, which all cost the same
 DOT, STAR = 5.5, 9.0  # pt
 INTERVAL: dict[str, Any] = {
     "color": style.GREY,
@@ -24,14 +24,26 @@ INTERVAL: dict[str, Any] = {
     "markersize": 9,
     "markeredgewidth": 1.2,
 }
+SEED = 2.2  # pt
+MARGIN: dict[str, Any] = {"color": style.INK, "linewidth": 0.9, "linestyle": style.DOTS}
 FRONT: dict[str, Any] = {"color": style.INK, "linewidth": 1.0, "linestyle": (0, (1, 1.2))}
 
 
-def draw_scatter(frame: pd.DataFrame, cost: str, settings: FigureSettings) -> Figure:
+def draw_scatter(
+    frame: pd.DataFrame,
+    cost: str,
+    settings: FigureSettings,
+    seeds: pd.DataFrame | None = None,
+    floors: pd.DataFrame | None = None,
+) -> Figure:
     """Draw `frame`: `data.quality` with a column `cost`, and `on_front` (bool) where a Pareto front is to be drawn.
 
     The methods of a student cost the same: they are set apart sideways by a few points, in the frame's order, so that
     intervals can be told apart.
+
+    Args:
+        seeds: task, student, method, score: small dots beside the mean.
+        floors: task, margin, floor: a line at the score that keeps the share `margin` of the teacher's.
     """
     tasks = list(dict.fromkeys(frame["task"]))
     students = frame[frame["role"] == "student"]
@@ -52,11 +64,16 @@ def draw_scatter(frame: pd.DataFrame, cost: str, settings: FigureSettings) -> Fi
         for teacher in of_task[of_task["role"] == "teacher"].itertuples():
             axes.axhline(teacher.mean, color=colours["teacher"], linewidth=0.8, linestyle=style.DASHES)
             axes.plot(getattr(teacher, cost), teacher.mean, marker="*", markersize=STAR, color=colours["teacher"])
+        kept = floors[floors["task"] == task] if floors is not None else pd.DataFrame()
+        for line in kept.itertuples():
+            axes.axhline(line.floor, zorder=1.5, **MARGIN)
         for student, marker in markers.items():
             methods = of_task[of_task["student"] == student]
             for place, point in enumerate(methods.itertuples(), start=-_origin(methods)):
-                _point(axes, point, getattr(point, cost), STEP * place, colours[point.method], marker)
-        _limit_scores(axes, of_task)
+                single = None if seeds is None else _scores_of(seeds, point)
+                _point(axes, point, getattr(point, cost), STEP * place, colours[point.method], marker, single)
+        others = [] if seeds is None else [seeds.loc[seeds["task"] == task, "score"]]
+        _limit_scores(axes, of_task, others + ([] if kept.empty else [kept["floor"]]))
         metric = of_task["metric"].iloc[0]
         if "on_front" in frame:
             front = of_task[of_task["on_front"]].sort_values(cost)
@@ -67,6 +84,11 @@ def draw_scatter(frame: pd.DataFrame, cost: str, settings: FigureSettings) -> Fi
     handles = _handles(frame, colours, markers, settings)
     if (students["n_seeds"] > 1).any():
         handles.append(Line2D([], [], label=interval_name(students), **INTERVAL))
+    if seeds is not None and not seeds.empty:
+        handles.append(style.marker("o", "one seed", style.GREY, SEED, style.FAINT))
+    if floors is not None:
+        shares = " / ".join(f"{share * PERCENT:g}" for share in dict.fromkeys(floors["margin"]))
+        handles.append(Line2D([], [], label=f"{shares} % of the teacher's score", **MARGIN))
     if "on_front" in frame:
         handles.append(Line2D([], [], label="Pareto front", **FRONT))
     aside_note = (
@@ -83,16 +105,33 @@ def _origin(methods: pd.DataFrame) -> int:
     return int(on_front.argmax()) if on_front.any() else (len(methods) - 1) // 2
 
 
-def _point(axes: Axes, point: Any, cost: float, offset: float, colour: str, marker: str) -> None:
+def _scores_of(seeds: pd.DataFrame, point: Any) -> "pd.Series[float]":
+    of_model = (seeds["task"] == point.task) & (seeds["student"] == point.student) & (seeds["method"] == point.method)
+    return seeds.loc[of_model, "score"]
+
+
+def _point(
+    axes: Axes,
+    point: Any,
+    cost: float,
+    offset: float,
+    colour: str,
+    marker: str,
+    seeds: "pd.Series[float] | None",
+) -> None:
     aside = axes.transData + ScaledTranslation(offset / 72, 0, axes.figure.dpi_scale_trans)
     interval = [point.ci_low, point.ci_high]
     axes.plot([cost, cost], interval, color=colour, linewidth=1.2, transform=aside)
+    if seeds is not None and len(seeds):
+        beside = aside + ScaledTranslation(0.6 * STEP / 72, 0, axes.figure.dpi_scale_trans)
+        dots: dict[str, Any] = {"markersize": SEED, "markeredgewidth": 0, "alpha": style.FAINT}
+        axes.plot([cost] * len(seeds), seeds, marker="o", linestyle="none", color=colour, transform=beside, **dots)
     look: dict[str, Any] = {"markersize": DOT, "markeredgecolor": "white", "markeredgewidth": 0.5}
     axes.plot(cost, point.mean, marker=marker, color=colour, transform=aside, **look)
 
 
-def _limit_scores(axes: Axes, frame: pd.DataFrame) -> None:
-    values = frame[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float)
+def _limit_scores(axes: Axes, frame: pd.DataFrame, others: list["pd.Series[float]"]) -> None:
+    values = np.concatenate([frame[["mean", "ci_low", "ci_high"]].to_numpy(dtype=float).ravel(), *others])
     low, high = np.nanmin(values), np.nanmax(values)
     pad = 0.08 * (high - low or 1.0)
     axes.set_ylim(low - pad, high + pad)

@@ -36,8 +36,9 @@ LOG_RATIO, LOG_RATIO_FROM_ZERO = 5.0, 10.0  # an axis is logarithmic when its va
 TITLE = 6.0  # mm
 DPI = 300
 INK, GREY, LIGHT = "#222222", "#767676", "#DDDDDD"
+GREY_TEXT = "#555555"  # readable on a shade, too
 MODEL = "#44546A"  # a model without regard to a method
-DASHES = (0, (4, 2))
+DASHES, DOTS = (0, (4, 2)), (0, (1, 1.5))
 FAINT = 0.5  # opacity of single seeds
 
 # Okabe and Ito's colours, which the colour-blind tell apart; their yellow is too pale for a line on paper.
@@ -74,7 +75,10 @@ def applied(settings: FigureSettings) -> Iterator[None]:
     """Matplotlib's settings while a figure is drawn and written."""
     small = settings.font_size - 0.5
     look: Any = {
-        "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+        # DejaVu comes with matplotlib: the same letters on every machine. An SVG keeps its text as text, so whoever opens it
+        # without DejaVu sees the next one, whose letters are as wide.
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
         "font.size": small,
         "axes.labelsize": settings.font_size,
         "axes.titlesize": settings.font_size,
@@ -107,6 +111,7 @@ def applied(settings: FigureSettings) -> Iterator[None]:
         "lines.solid_capstyle": "butt",
         "savefig.dpi": DPI,
         "pdf.fonttype": 42,  # letters stay text; publishers refuse the default Type 3
+        "svg.fonttype": "none",
         "svg.hashsalt": "potstill",
     }
     with mpl.rc_context():
@@ -284,14 +289,20 @@ def swatch(colour: str, text: str) -> Patch:
 
 
 def marker(
-    shape: str, text: str, colour: str = GREY, size: float = 5, alpha: float = 1.0, hollow: bool = False
+    shape: str,
+    text: str,
+    colour: str = GREY,
+    size: float = 5,
+    alpha: float = 1.0,
+    hollow: bool = False,
+    edge: float = 0.0,
 ) -> Line2D:
-    """Legend entry of a marker (`size` in pt); `hollow` where the shape alone matters."""
+    """Legend entry of a marker (`size` in pt); `hollow` where the shape alone matters; `edge` (pt) of one that is a line."""
     line = Line2D([], [], color=colour, marker=shape, markersize=size, linestyle="none", alpha=alpha, label=text)
     if hollow:
         line.set_markerfacecolor("none")
     else:
-        line.set_markeredgewidth(0)
+        line.set_markeredgewidth(edge)
     return line
 
 

@@ -125,7 +125,9 @@ class Experiment(Record):
         ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs"),
         description="tables of the summary",
     )
-    figures: tuple[str, ...] | None = Field(None, description="figures of figures.yaml; null: all")
+    figures: tuple[str, ...] | None = Field(
+        None, description="figures of figures.yaml; null: all that this experiment can fill"
+    )
     catalogue: dict[Literal["models", "datasets", "tasks"], dict[str, Any]] = Field(
         {}, description="entries that replace or extend the catalogues for this experiment"
     )

@@ -9,6 +9,7 @@ from potstill.artefacts import unsealed
 from potstill.plan.base import Record
 from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
+from potstill.plan.figure_needs import drawn_figures
 from potstill.plan.graph import Graph
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
 from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
@@ -128,11 +129,11 @@ def build_products(
             [f"potstill.report.tables.{table}"],
             products=tuple(products[name] for name in TABLES[table]),
         )
-    for figure in experiment.figures if experiment.figures is not None else configuration.figures:
+    for figure in drawn_figures(configuration):
         settings = configuration.figures[figure]
         add(
             f"figures/{figure}",
-            (f"figures/{figure}.{suffix}" for suffix in ("png", "pdf", "csv")),
+            (f"figures/{figure}.{suffix}" for suffix in ("png", "pdf", "svg", "csv")),
             f"figures/{figure}.png",
             FigureSpec(name=figure, settings=settings),
             "draw_figure.py",
