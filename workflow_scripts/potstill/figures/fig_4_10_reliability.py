@@ -14,7 +14,7 @@ from potstill.figures.data import PERCENT, Data, table
 from potstill.plan.specs.figure import FigureSettings
 
 ROW = 46.0  # mm
-NARROWEST = 40.0  # mm
+NARROWEST = 42.0  # mm
 COUNTS = 0.22  # share of the panel's height that the highest bar of counts takes
 DOT = 3.6  # pt
 KEYS = ["task", "role", "student", "method", "variant"]
@@ -29,7 +29,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     frame[percent] *= PERCENT
     students = frame[frame["role"] == "student"]
     methods = list(dict.fromkeys(students["method"]))
-    columns = max(1, min(len(methods), int(style.WIDTH[settings.width] // NARROWEST)))
+    columns = style.columns_that_fit(settings, len(methods), NARROWEST)
     models = dict.fromkeys(students[["task", "student"]].itertuples(index=False, name=None))
     # A model's methods fill as many lines of panels as they need.
     lines = [(*model, methods[k : k + columns]) for model in models for k in range(0, len(methods), columns)]
@@ -64,17 +64,17 @@ def _draw_panel(axes: Axes, model: pd.DataFrame, teacher: pd.DataFrame, colour: 
     axes.plot(teacher["confidence"], teacher["accuracy"], color=style.INK, linewidth=0.8, marker="x", markersize=3)
     axes.plot(model["confidence"], model["accuracy"], color=colour, marker="o", markersize=DOT, zorder=3, **curve)
     axes.set(xlim=(lowest, PERCENT), ylim=(0, PERCENT))
-    axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2.5, 5, 10]))
 
 
 def _ece(model: pd.DataFrame) -> str:
-    """Such as `ECE 4.2 [3.0, 5.9] %`; without the interval where there is none."""
+    """Such as `ECE 4.2 [3.0, 5.9]`, percent; without the interval where there is none."""
     if model.empty:
         return ""
     first = model.iloc[0]
     interval = f" [{first['ece_low']:.1f}, {first['ece_high']:.1f}]" if pd.notna(first["ece_low"]) else ""
-    return f"ECE {first['ece']:.1f}{interval} %"
+    return f"ECE {first['ece']:.1f}{interval}"
 
 
 def _handles(frame: pd.DataFrame, settings: FigureSettings) -> list[Artist]:
@@ -94,4 +94,7 @@ def _note(frame: pd.DataFrame, settings: FigureSettings) -> str:
         f"{style.label(model['student'], settings)} on {style.label(model['task'], settings)}: {_ece(teachers.loc[[place]])}"
         for place, model in teachers.iterrows()
     )
-    return f"ECE: expected calibration error. {f'Teacher: {of_teachers}.' if of_teachers else ''}".strip()
+    answers = frame[frame["role"] == "student"].groupby(KEYS)["count"].sum()
+    counted = " to ".join(f"{number:.0f}" for number in sorted({answers.min(), answers.max()}))
+    said = f"ECE: expected calibration error (%). A panel holds {counted} answers (all seeds)."
+    return f"{said} Teacher: {of_teachers}." if of_teachers else said

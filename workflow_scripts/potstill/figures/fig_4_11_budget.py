@@ -29,10 +29,12 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     figure, grid = style.panels(settings, -(-len(models) // columns_drawn), columns_drawn, ROW)
     for axes in list(grid.flat)[len(models) :]:
         axes.remove()
-    for axes, ((task, student), model) in zip(grid.flat, models, strict=False):
+    for axes, (names, model) in zip(grid.flat, models, strict=False):
+        task, student = map(str, names)
         axes.grid()
         most = int(model["trials"].max())
-        for method, curve in model.groupby("method", sort=False):
+        for method in dict.fromkeys(model["method"]):
+            curve = model[model["method"] == method]
             look: dict[str, Any] = {"marker": shapes[method], "markersize": DOT, "color": colours[method]}
             axes.plot(curve["n"], curve["expected_validation"], markeredgewidth=0, **look)
         axes.set_xlim(1 - 0.06 * most, most + 0.06 * most)

@@ -42,7 +42,8 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         axes.margins(x=0.06)
         if settings.width == "double" and len(tasks) == 1:
             texts = {names.places[kept.group, kept.method]: _text(kept) for kept in of_task.itertuples()}
-            rows.beside(axes, names, "% [interval], verdict", texts)
+            several = (of_task["n_seeds"] > 1).any()
+            rows.beside(axes, names, "% [interval], verdict" if several else "%, verdict", texts)
     style.finish(figure, _handles(frame, data, settings), seeds_note(frame["n_seeds"]))
     return figure, frame.drop(columns="group")
 

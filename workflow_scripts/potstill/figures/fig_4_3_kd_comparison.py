@@ -34,9 +34,9 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         axes.margins(x=0.06)
     several = bool((students["n_seeds"] > 1).any())
     dot = "mean over seeds" if several else "score"
-    handles = [style.marker("o", f"{dot}, cannot be told from the best student's", size=rows.DOT)]
+    handles = [style.marker("o", f"{dot}, tied with the best student", size=rows.DOT)]
     if not students["tied"].all():
-        handles.append(style.marker("o", f"{dot}, worse than the best student's", size=rows.DOT, hollow=True))
+        handles.append(style.marker("o", f"{dot}, worse than the best student", size=rows.DOT, hollow=True))
     if several:
         handles += [
             style.segment(interval_name(students)),

@@ -26,7 +26,10 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     With one seed there is neither interval nor detectable effect: both would leave out how much training varies.
     """
     frame, left_out = contrasts(data)
-    frame = frame.assign(group=_groups(frame, settings), item=_items(frame, settings))
+    frame = frame.assign(
+        group=[_group(contrast, settings) for contrast in frame.itertuples()],
+        item=[_item(contrast, settings) for contrast in frame.itertuples()],
+    )
     tasks = list(dict.fromkeys(frame["task"]))
     names = rows.grouped(frame[["group", "item"]].itertuples(index=False, name=None), settings)
     colours = style.method_colours([*frame["method"], *frame["other"]], settings)
@@ -46,7 +49,8 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         axes.margins(x=0.06)
         if settings.width == "double" and len(tasks) == 1:
             texts = {names.places[gain.group, gain.item]: _text(gain) for gain in of_task.itertuples()}
-            rows.beside(axes, names, "points [interval], adjusted p", texts)
+            several = (of_task["n_seeds"] > 1).any()
+            rows.beside(axes, names, "points [interval], adjusted p" if several else "points", texts)
     style.finish(figure, _handles(frame), _note(frame, left_out))
     return figure, frame.drop(columns=["group", "item"])
 
@@ -81,21 +85,18 @@ def contrasts(data: Data) -> tuple[pd.DataFrame, int]:
     return frame.reset_index(drop=True), len(all_of_them) - len(frame)
 
 
-def _groups(frame: pd.DataFrame, settings: FigureSettings) -> list[str]:
-    return [
-        style.label(student, settings) + (", exploratory" if role == "exploratory" else "")
-        for student, role in zip(frame["student"], frame["role"], strict=True)
-    ]
+def _group(contrast: Any, settings: FigureSettings) -> str:
+    """The heading that a contrast stands under."""
+    student = style.label(contrast.student, settings)
+    return f"{student}, exploratory" if contrast.role == "exploratory" else student
 
 
-def _items(frame: pd.DataFrame, settings: FigureSettings) -> list[str]:
+def _item(contrast: Any, settings: FigureSettings) -> str:
     """A confirmatory contrast is named by its method, as the axis names the baseline; an exploratory one by both."""
-    return [
-        style.label(contrast.method, settings)
-        if contrast.role == "confirmatory"
-        else f"{style.label(contrast.method, settings)} \N{MINUS SIGN} {style.label(contrast.other, settings)}"
-        for contrast in frame.itertuples()
-    ]
+    method = style.label(contrast.method, settings)
+    if contrast.role == "confirmatory":
+        return method
+    return f"{method} \N{MINUS SIGN} {style.label(contrast.other, settings)}"
 
 
 def _text(gain: Any) -> str:

@@ -16,7 +16,7 @@ from potstill.figures.data import PERCENT, Data, table
 from potstill.plan.specs.figure import FigureSettings
 
 PANEL = ["task", "student", "method", "other_options"]
-CELL_WIDTH, CELL_HEIGHT = 11.5, 9.0  # mm
+CELL_WIDTH, WIDEST_CELL, CELL_HEIGHT = 11.5, 26.0, 9.0  # mm
 SIDE, FRAME = 17.0, 22.0  # mm: labels left of a panel; its title, tick labels and axis label
 SHADES = LinearSegmentedColormap.from_list("shades", ["#F7FAFC", "#6FB1DC"])  # black text is readable on all of them
 
@@ -24,10 +24,12 @@ SHADES = LinearSegmentedColormap.from_list("shades", ["#F7FAFC", "#6FB1DC"])  # 
 def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     """The figure, and what it shows: one row a cell, scores in percent."""
     cells = grid_cells(data)
-    panels = [(names, panel) for names, panel in cells.groupby(PANEL, sort=False)]
+    panels = [(map(str, names), panel) for names, panel in cells.groupby(PANEL, sort=False)]
     widest = max(panel["temperature"].nunique() for _, panel in panels)
     highest = max(panel["alpha"].nunique() for _, panel in panels)
-    columns = max(1, min(len(panels), int(style.WIDTH[settings.width] // (CELL_WIDTH * widest + SIDE))))
+    columns = style.columns_that_fit(settings, len(panels), CELL_WIDTH * widest + SIDE)
+    # A small grid does not fill the page: the rest of the line stays empty.
+    columns = max(columns, int(style.WIDTH[settings.width] // (WIDEST_CELL * widest + SIDE)))
     figure, grid = style.panels(settings, -(-len(panels) // columns), columns, CELL_HEIGHT * highest + FRAME)
     for axes in list(grid.flat)[len(panels) :]:
         axes.remove()

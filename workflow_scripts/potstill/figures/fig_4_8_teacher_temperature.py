@@ -8,7 +8,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from scipy.special import entr, softmax
 
 from potstill.errors import ArtefactError
@@ -19,7 +19,7 @@ from potstill.plan.specs.figure import FigureSettings
 ROW = 48.0  # mm
 POINTS = 61  # of a curve
 LOWEST, HIGHEST = 0.5, 10.0  # temperatures that are shown in any case
-QUANTITIES = {"entropy": "Entropy (nats)", "top_probability": "Probability of the top class"}
+QUANTITIES = {"entropy": "Entropy (nats)", "top_probability": "Top probability"}
 BAND = 0.18  # opacity
 
 
@@ -111,6 +111,7 @@ def _draw_panel(axes: Axes, shown: pd.DataFrame, quantity: str, uniform: float) 
     look: dict[str, Any] = {"markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.6, "clip_on": False}
     axes.plot(used["temperature"], used[quantity], "o", color="#D55E00", zorder=4, **look)
     axes.set_ylim(0, 1.06 * uniform if quantity == "entropy" else 1.0)
+    axes.yaxis.set_major_locator(MaxNLocator(4))  # as many before and after the layout, or labels move into one another
 
 
 def _handles(shown: pd.DataFrame) -> list[Artist]:

@@ -27,7 +27,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     """The figure, and what it shows: one row a point of a curve; `seed` is `mean` where it is the mean over seeds."""
     shown, longest_bin = curves(data)
     methods = list(dict.fromkeys(shown["method"]))
-    columns = max(1, min(len(methods), int(style.WIDTH[settings.width] // NARROWEST)))
+    columns = style.columns_that_fit(settings, len(methods), NARROWEST)
     models = dict.fromkeys(shown[["task", "student"]].itertuples(index=False, name=None))
     # A model's methods fill as many lines of panels as they need.
     lines = [(*model, methods[k : k + columns]) for model in models for k in range(0, len(methods), columns)]

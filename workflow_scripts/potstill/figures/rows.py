@@ -5,6 +5,7 @@ After Cleveland's dot plot: positions on a common scale, which may be logarithmi
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from potstill.plan.specs.figure import FigureSettings
 ROW = 5.4  # mm
 LETTERS = {"single": 20, "double": 34}  # of a label's line
 FRAME = 16.0  # mm: a panel's title, tick labels and axis label
+BESIDE = "beside"  # label of the axes that hold texts beside rows
 INTERVAL, DOT, SEED = 1.6, 5.0, 2.6  # pt: line width, marker size of a mean, of one seed
 
 
@@ -63,7 +65,7 @@ def row_panels(
     labels = [style.wrapped(label, LETTERS[settings.width]) for label in rows.labels]
     most_lines = 1 + max(label.count("\n") for label in labels)
     line = 1.25 * (settings.font_size - 0.5) * style.POINT
-    height = max(ROW, line * most_lines + 0.8) * len(labels) + FRAME
+    height = max(ROW, line * most_lines + 1.8) * len(labels) + FRAME
     figure, grid = style.panels(settings, lines, columns, height)
     for place, axes in enumerate(grid.flat):
         if place >= len(titles):
@@ -86,6 +88,7 @@ def row_panels(
 def beside(axes: Axes, rows: Rows, heading: str, texts: Mapping[int, str]) -> None:
     """Write a text to the right of rows, under a `heading` on the first line."""
     twin = axes.twinx()
+    twin.set_label(BESIDE)
     twin.set_ylim(axes.get_ylim())
     at = {0: heading, **texts} if rows.headings[0] else dict(texts)
     twin.set_yticks(list(at), list(at.values()))
@@ -104,7 +107,11 @@ def estimate(at: float, low: float, high: float, sign: bool = False) -> str:
 
 def dot(axes: Axes, at: float, row: float, colour: str, hollow: bool = False) -> None:
     """A mean, or a difference of means; `hollow` where the figure's legend says so."""
-    look = {"markerfacecolor": "white" if hollow else colour, "markeredgecolor": colour, "markeredgewidth": 1.0}
+    look: dict[str, Any] = {
+        "markerfacecolor": "white" if hollow else colour,
+        "markeredgecolor": colour,
+        "markeredgewidth": 1.0,
+    }
     axes.plot(at, row, marker="o", markersize=DOT - 1.0, color=colour, **look)
 
 

@@ -141,9 +141,10 @@ def panels(settings: FigureSettings, rows: int, columns: int, row_height: float)
     return figure, axes
 
 
-def columns_that_fit(settings: FigureSettings, count: int) -> int:
-    """How many of `count` panels lie side by side."""
-    return max(1, min(count, int(WIDTH[settings.width] // NARROWEST_PANEL)))
+def columns_that_fit(settings: FigureSettings, count: int, narrowest: float = NARROWEST_PANEL) -> int:
+    """How many of `count` panels lie side by side, none narrower than `narrowest` mm, in lines as even as can be."""
+    most = max(1, int(WIDTH[settings.width] // narrowest))
+    return -(-count // -(-count // most))
 
 
 def ticks_that_fit(settings: FigureSettings, columns: int) -> int:
@@ -331,13 +332,14 @@ def _note(figure: Figure, note: str, gap: float) -> Text:
 
 
 def _wrap_to(label: Text, room: float) -> None:
-    """Break a label or title into lines no longer than `room` pixels."""
-    extent = label.get_window_extent()
-    length = extent.width if label.get_rotation() == 0 else extent.height
-    longest = max(map(len, label.get_text().split("\n")))
-    if length > room:
-        characters = int(longest * room / length)
-        label.set_text("\n".join(wrapped(line, characters) for line in label.get_text().split("\n")))
+    """Break those lines of a label or title that are longer than `room` pixels."""
+    lines = []
+    for line in label.get_text().split("\n"):
+        label.set_text(line)
+        extent = label.get_window_extent()
+        length = extent.width if label.get_rotation() == 0 else extent.height
+        lines.append(wrapped(line, int(len(line) * room / length)) if length > room else line)
+    label.set_text("\n".join(lines))
 
 
 def _size(figure: Figure, artist: Artist) -> tuple[float, float]:

@@ -6,11 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 from potstill.errors import ConfigError
-from potstill.plan import methods
+from potstill.plan import methods, needs
 from potstill.plan.base import Record
 from potstill.plan.configuration import Configuration
 from potstill.plan.explain import suggestion
-from potstill.plan.figure_needs import lacks
 from potstill.plan.graph import TEACHER, resolved, tokenizer_family
 from potstill.plan.grid import expand
 from potstill.plan.probe import candidates
@@ -175,9 +174,9 @@ def _end_products(configuration: Configuration, root: Path) -> Iterator[str]:
     for figure in experiment.figures or ():
         if figure not in figures:
             yield f"{path}: figures: {figure!r} is not in config/figures.yaml{suggestion(figure, figures)}"
-        elif lacking := lacks(configuration, figures[figure]):
-            cure = "leave the figure out, or write figures: null for all that can be drawn"
-            yield f"{path}: figures: {figure} would show nothing: {'; '.join(lacking)}; {cure}"
+            continue
+        for remedy in needs.lacking(configuration, figures[figure].needs):
+            yield f"{path}: figures: {figure} needs {remedy}, or leave the figure out"
     for figure in figures:
         module = f"workflow_scripts/potstill/figures/{figure}.py"
         if not figure.isidentifier() or not (root / module).exists():

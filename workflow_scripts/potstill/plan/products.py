@@ -9,8 +9,8 @@ from potstill.artefacts import unsealed
 from potstill.plan.base import Record
 from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
-from potstill.plan.figure_needs import drawn_figures
 from potstill.plan.graph import Graph
+from potstill.plan.needs import figures
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
 from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
 from potstill.plan.specs.compare import CompareSpec
@@ -129,7 +129,7 @@ def build_products(
             [f"potstill.report.tables.{table}"],
             products=tuple(products[name] for name in TABLES[table]),
         )
-    for figure in drawn_figures(configuration):
+    for figure in figures(configuration):
         settings = configuration.figures[figure]
         add(
             f"figures/{figure}",
