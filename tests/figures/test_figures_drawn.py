@@ -1,7 +1,5 @@
 """Every figure on every shape of experiment: readable, complete, and exactly what its CSV says."""
 
-import functools
-import importlib
 import itertools
 import re
 from xml.etree import ElementTree
@@ -9,63 +7,22 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
+from drawn import lines, panels, texts
 from figure_shapes import CATALOGUE, SHAPES
-from matplotlib.text import Text
 from PIL import Image
-from potstill.figures import fig_4_2_latency, rows, style
+from potstill.figures import fig_4_2_latency, style
 from potstill.figures.data import PERCENT
 from potstill.figures.output import write_figure
 
 FIGURES = sorted(CATALOGUE)
 ROW_FIGURES = ["fig_4_3_kd_comparison", "fig_4_5_kd_gain", "fig_4_12_retention"]
 SCATTERS = ["fig_4_1_performance_vs_size", "fig_4_4_pareto"]
-NARROW = {"width": "single", "title": "A title above the figure"}
-# Each shape in one width: the small ones in a column, with long names and titles, the others across the page.
-CHANGES = {"one_student_one_seed": NARROW, "long_names": NARROW, "no_teacher_logits": NARROW}
 # The largest shape has 45 panels of loss curves and 15 of reliability: legal, but too slow for every run of the tests.
 CASES = [
     (name, shape)
     for name, shape in itertools.product(FIGURES, SHAPES)
     if shape != "large" or name not in ("fig_loss_curves", "fig_4_10_reliability")
 ]
-
-
-@pytest.fixture(scope="module")
-def draw(shape_data, spec_of):
-    """Figure name, shape -> the laid-out figure and the values that it shows; each drawn once."""
-
-    @functools.cache
-    def drawn(name, shape):
-        spec = spec_of(name, **CHANGES.get(shape, {}))
-        module = importlib.import_module(f"potstill.figures.{name}")
-        with style.applied(spec.settings):
-            figure, shown = module.draw(shape_data[shape], spec.settings)
-            figure.draw_without_rendering()
-        return figure, shown
-
-    return drawn
-
-
-def texts(figure):
-    """Every text that is drawn, with its box in pixels."""
-    ticks, drawn_ticks = set(), set()
-    for axes, of in itertools.product(figure.axes, ("xaxis", "yaxis")):
-        axis = getattr(axes, of)
-        ticks |= {tick.label1 for tick in [*axis.majorTicks, *axis.minorTicks]}
-        # Matplotlib keeps the labels of ticks beyond the limits; this gives those that it draws.
-        drawn_ticks |= {tick.label1 for tick in axis._update_ticks()}
-    found = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-    return [(t.get_text(), t.get_window_extent()) for t in found if t not in ticks or t in drawn_ticks]
-
-
-def panels(figure):
-    """The axes that show data: not those which hold texts beside rows."""
-    return [axes for axes in figure.axes if axes.get_label() != rows.BESIDE]
-
-
-def lines(axes, marker=None):
-    """The data of the lines of an axes that have this marker."""
-    return [line.get_xydata() for line in axes.lines if line.get_marker() == marker]
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)

@@ -19,18 +19,25 @@ from potstill.tables import write_table
 READS = [
     ("fig_4_1_performance_vs_size", "collected", "runs.parquet", "parameters"),
     ("fig_4_1_performance_vs_size", "comparison", "summary.parquet", "mean"),
+    ("fig_4_1_performance_vs_size", "comparison", "retention.parquet", "margin"),
     ("fig_4_2_latency", "collected_benchmarks", "benchmarks.parquet", "latency_ms_p95"),
     ("fig_4_3_kd_comparison", "collected", "runs.parquet", "test_score"),
     ("fig_4_4_pareto", "collected_benchmarks", "benchmarks.parquet", "latency_ms_p50"),
     ("fig_4_5_kd_gain", "comparison", "contrasts.parquet", "difference"),
     ("fig_4_6_memory", "collected_benchmarks", "benchmarks.parquet", "bytes_on_disk"),
+    ("fig_4_7_ablation_heatmap", "collected", "runs.parquet", "test_score"),
+    ("fig_4_8_teacher_temperature", "collected", "answers.parquet", "label"),
+    ("fig_4_9_agreement", "error_analysis", "agreement.parquet", "inherited"),
+    ("fig_4_10_reliability", "error_analysis", "calibration.parquet", "ece"),
+    ("fig_4_11_budget", "comparison", "budget.parquet", "expected_validation"),
+    ("fig_4_12_retention", "comparison", "retention.parquet", "margin"),
     ("fig_loss_curves", "collected", "history.parquet", "step"),
 ]
 
 
 @pytest.fixture
 def data(tmp_path):
-    return Shape().write(tmp_path / "products")
+    return Shape(steps=10).write(tmp_path / "products")
 
 
 def run_stage(name, data, output, record, product_id="id-1", **changes):
@@ -42,15 +49,18 @@ def run_stage(name, data, output, record, product_id="id-1", **changes):
     return subprocess.run([*command, "--output", str(output)], capture_output=True, text=True, check=False)
 
 
-def test_stage_writes_three_files_and_its_record(data, tmp_path):
+def test_stage_writes_four_files_and_its_record(data, spec_of, tmp_path):
     figures, record = tmp_path / "exp" / "figures", tmp_path / "exp" / ".made" / "fig.json"
     done = run_stage("fig_4_2_latency", data, figures / "fig_4_2_latency.png", record)
     assert (done.returncode, done.stderr) == (0, "")
-    names = ["fig_4_2_latency.csv", "fig_4_2_latency.pdf", "fig_4_2_latency.png"]
+    names = [f"fig_4_2_latency.{kind}" for kind in ("csv", "pdf", "png", "svg")]
     assert sorted(path.name for path in figures.iterdir()) == names
     made = json.loads(record.read_text())
     assert made["id"] == "id-1"
     assert sorted(made["files"]) == [f"figures/{name}" for name in names]
+    # The same bytes in another process, whose sets have another order.
+    for path in write_figure(spec_of("fig_4_2_latency"), data, tmp_path):
+        assert path.read_bytes() == (figures / path.name).read_bytes(), path.name
 
 
 def test_failing_stage_leaves_the_old_figure_alone(data, tmp_path):
@@ -175,4 +185,4 @@ def documented(tmp_path_factory):
 def test_figures_read_the_formats_as_documented(name, documented, spec_of, tmp_path):
     """Two tasks, one of them with one seed; each figure is given the products that it declares and no others."""
     write_figure(spec_of(name), {product: documented[product] for product in CATALOGUE[name].inputs}, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4

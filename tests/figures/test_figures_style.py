@@ -137,6 +137,7 @@ def test_unknown_placeholder_in_a_label_is_refused():
         ({"height": 3.0}, "height"),
         ({"inputs": ["scores", "comparison"]}, "inputs.0"),
         ({"inputs": []}, "inputs"),
+        ({"needs": ["regression"]}, "needs.0"),
         ({"font_size": 2.0}, "font_size"),
         ({"colours": {"kd1": "bluish"}}, "colours.kd1"),
     ],
@@ -157,4 +158,5 @@ def test_figures_depend_on_no_more_than_they_need():
     inputs = {name: set(settings.inputs) for name, settings in CATALOGUE.items()}
     assert inputs["fig_4_2_latency"] == inputs["fig_4_6_memory"] == {"collected_benchmarks"}
     assert inputs["fig_loss_curves"] == {"collected"}
-    assert inputs["fig_4_5_kd_gain"] == {"comparison"}
+    assert inputs["fig_4_5_kd_gain"] == inputs["fig_4_11_budget"] == inputs["fig_4_12_retention"] == {"comparison"}
+    assert inputs["fig_4_9_agreement"] == inputs["fig_4_10_reliability"] == {"error_analysis"}

@@ -66,7 +66,7 @@ def grid_cells(data: Data) -> pd.DataFrame:
     keys = ["task", "student", "method", "variant", "metric"]
     scores = ["validation_score", "test_score"]
     columns = [*keys, "role", "temperature", "alpha", "options", "seed", "selected", *scores]
-    runs = table(data, "collected", "runs.parquet", columns)
+    runs = table(data, "collected", "runs.parquet", columns, finite=["test_score"])
     runs = runs[(runs["role"] == "student") & runs["temperature"].notna() & runs["alpha"].notna()]
     runs = runs.assign(other_options=[_other_options(text) for text in runs["options"]])
     by_variant = [*keys, "other_options", "temperature", "alpha"]

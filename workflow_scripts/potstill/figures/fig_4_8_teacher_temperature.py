@@ -51,7 +51,7 @@ def teacher_logits(data: Data) -> tuple[dict[str, np.ndarray], list[str]]:
         ArtefactError: no task has logits of its teacher.
     """
     path = data["collected"] / "answers.parquet"
-    answers = table(data, "collected", path.name, ["task", "role", "label", "logits"])
+    answers = table(data, "collected", path.name, ["task", "role", "label", "logits"], finite=["label"])
     classified = answers[(answers["role"] == "teacher") & (answers["label"] >= 0)]
     found, without = {}, []
     for task in dict.fromkeys(answers["task"]):

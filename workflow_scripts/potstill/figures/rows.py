@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from potstill.figures import style
 from potstill.plan.specs.figure import FigureSettings
@@ -72,6 +73,9 @@ def row_panels(
             axes.remove()
             continue
         axes.set_title(titles[place])
+        # As many ticks before and after the layout: a label that came later could be cut off.
+        ticks = style.ticks_that_fit(settings, columns)
+        axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
