@@ -80,7 +80,7 @@ def test_a_missing_file_makes_a_product_due(plan):
     pdf.unlink()
     assert due(demo) == {FIGURE}
     assert demo.products[FIGURE].is_stale(demo.folder)
-    for suffix in ("png", "csv"):
+    for suffix in ("png", "svg", "csv"):
         (FOLDER / f"{FIGURE}.{suffix}").unlink()
     assert due(demo) == {FIGURE}
     assert not demo.products[FIGURE].is_stale(demo.folder)
