@@ -7,13 +7,19 @@ from pydantic import Field
 from potstill.plan.base import Record
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-Product = Literal["collected", "collected_benchmarks", "comparison"]
+Product = Literal["collected", "collected_benchmarks", "comparison", "costs", "transfer"]
+Need = Literal["classification", "grid", "transfer"]
 
 
 class FigureSettings(Record):
     """How one figure is drawn. A figure is drawn again when its own settings or one of its inputs change."""
 
     inputs: tuple[Product, ...] = Field(min_length=1, description="the named products that the figure reads")
+    needs: tuple[Need, ...] = Field(
+        (),
+        description="what an experiment must have for this figure: a task with also_evaluate_on (transfer); "
+        "without it the figure is left out",
+    )
     title: str = Field("", description="printed above the figure; empty: none (papers put it in the caption)")
     x_label: str = Field(
         description="label of the horizontal axis, with its unit; {metric}, {baseline}, {quantity}, {unit} are filled"
