@@ -17,7 +17,9 @@ def main(stage: Stage) -> None:
         {task: Path(path) for task, path in stage.inputs.get(role, {}).items()} for role in ("fits", "predictions")
     )
     shards = stage.paths("targets")
-    table = collect_costs(spec, stage.paths("runs"), shards, teacher_jobs(fits, "train"), teacher_jobs(passes, "predict"))
+    table = collect_costs(
+        spec, stage.paths("runs"), shards, teacher_jobs(fits, "train"), teacher_jobs(passes, "predict")
+    )
     with publish_directory(stage.output, stage.inputs) as folder:
         write_table(table, folder / "costs.parquet")
 

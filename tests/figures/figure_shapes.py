@@ -54,7 +54,7 @@ class Shape:
                             run |= {"variant": variant, "seed": seed, "test_score": score, "parameters": parameters}
                             runs.append(run | {"selected": variant in ("-", "T2_a0.5")})
                             history.append(self._history(run, rng))
-        products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison")}
+        products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "transfer")}
         for folder in products.values():
             folder.mkdir(parents=True)
         frame = pd.DataFrame(runs)
@@ -63,8 +63,29 @@ class Shape:
         summary = self._summary(frame)
         write_table(summary, products["comparison"] / "summary.parquet")
         write_table(self._contrasts(summary), products["comparison"] / "contrasts.parquet")
+        self._transfer(frame, products["transfer"])
         write_table(self._benchmarks(), products["collected_benchmarks"] / "benchmarks.parquet")
         return products
+
+    def _transfer(self, runs: pd.DataFrame, folder: Path) -> None:
+        """Every task's models on the first of the other tasks, or on `imdb` where there is one task; points are lost."""
+        parts = [runs.assign(test_task=runs["task"])]
+        for task, part in runs.groupby("task", sort=False):
+            other = next((name for name in self.tasks if name != task), "imdb")
+            lost = 0.11 + 0.02 * (part["method"] == "kd2")
+            parts.append(part.assign(test_task=other, test_score=part["test_score"] - lost))
+        frame = pd.concat(parts, ignore_index=True)
+        keys = ["task", "test_task", "role", "student", "method", "variant", "metric"]
+        columns = [*keys, "selected", "seed", "score", "n_examples"]
+        write_table(
+            frame.rename(columns={"test_score": "score"}).assign(n_examples=500)[columns], folder / "transfer.parquet"
+        )
+        means = frame[frame["selected"]].groupby(keys, sort=False, as_index=False)
+        means = means.agg(mean=("test_score", "mean"), n_seeds=("seed", "nunique"))
+        means = means.assign(
+            ci_low=means["mean"] - 0.03, ci_high=means["mean"] + 0.028, n_examples=500, confidence=0.95
+        )
+        write_table(means, folder / "transfer_summary.parquet")
 
     def _history(self, run: dict, rng: np.random.Generator) -> pd.DataFrame:
         step = np.arange(1, self.steps + 1)

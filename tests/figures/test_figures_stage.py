@@ -24,6 +24,8 @@ READS = [
     ("fig_4_4_pareto", "collected_benchmarks", "benchmarks.parquet", "latency_ms_p50"),
     ("fig_4_5_kd_gain", "comparison", "contrasts.parquet", "difference"),
     ("fig_4_6_memory", "collected_benchmarks", "benchmarks.parquet", "bytes_on_disk"),
+    ("fig_4_13_transfer", "transfer", "transfer.parquet", "score"),
+    ("fig_4_13_transfer", "transfer", "transfer_summary.parquet", "mean"),
     ("fig_loss_curves", "collected", "history.parquet", "step"),
 ]
 
@@ -164,10 +166,11 @@ def documented(tmp_path_factory):
         patch.syspath_prepend(str(ROOT / "tests"))
         import synthetic_experiment
     root = tmp_path_factory.mktemp("documented")
-    products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison")}
+    products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "transfer")}
     synthetic_experiment.write_collected(products["collected"])
     synthetic_experiment.write_benchmarks(products["collected_benchmarks"])
     synthetic_experiment.write_comparison(products["comparison"])
+    synthetic_experiment.write_transfer(products["transfer"])
     return products
 
 

@@ -237,7 +237,11 @@ class _Builder:
             inputs["label_logits"] = self.targets(task, LabelLogits())
         # A teacher that is used as it comes is the same for all tasks: it answers each of them once.
         of_the_task = settings.fit is not None or spec.calibration != "none"
-        name = slug(task, self.graph.teacher, "on", tested) if of_the_task and test_task else slug(tested, self.graph.teacher)
+        name = (
+            slug(task, self.graph.teacher, "on", tested)
+            if of_the_task and test_task
+            else slug(tested, self.graph.teacher)
+        )
         return self.predictions(name, spec, inputs, self.teacher_launch())
 
     def predictions(

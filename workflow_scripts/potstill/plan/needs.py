@@ -18,7 +18,9 @@ REMEDIES: dict[Need, str] = {
 def tables(configuration: Configuration) -> tuple[str, ...]:
     """The tables that the experiment names, or all that it can have."""
     named = configuration.experiment.tables
-    return named if named is not None else tuple(t for t in TABLES if not lacking(configuration, TABLE_NEEDS.get(t, ())))
+    return (
+        named if named is not None else tuple(t for t in TABLES if not lacking(configuration, TABLE_NEEDS.get(t, ())))
+    )
 
 
 def figures(configuration: Configuration) -> tuple[str, ...]:

@@ -83,9 +83,7 @@ def collect_costs(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _shared(
-    stage: str, kind: str, jobs: Sequence[Job], amortised_over: int, needing: int, runs: int
-) -> dict[str, Any]:
+def _shared(stage: str, kind: str, jobs: Sequence[Job], amortised_over: int, needing: int, runs: int) -> dict[str, Any]:
     """A stage that ran once for several runs; of the method's `runs`, `needing` rest on it."""
     row = _row(stage, kind, jobs, amortised_over)
     alone = row["seconds"] * needing / runs

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -49,8 +50,11 @@ def scores_of(
     for run, directory in zip(runs, directories, strict=True):
         scores = _scores(run, directory, examples)
         name = (run.task, run.role, run.student, run.method, run.variant, run.seed)
-        facts = dict(zip(keys, name, strict=True)) | {"test_task": run.test_task, "selected": bool(selected[name])}
-        parts.append(scores.assign(**facts, primary=scores.metric == primary_metric(run.kind)))
+        for key, value in zip(keys, name, strict=True):
+            scores[key] = value
+        scores["test_task"], scores["selected"] = run.test_task, bool(selected[name])
+        scores["primary"] = scores.metric == primary_metric(run.kind)
+        parts.append(scores)
     columns = [*CELL, "seed", "selected", "primary", "example_id", "cluster_id", "metric", "score"]
     return pd.concat(parts, ignore_index=True)[columns]
 
@@ -71,7 +75,7 @@ def summarised(scores: pd.DataFrame, confidence: float) -> pd.DataFrame:
     rows = []
     chosen = scores[scores.selected & scores.primary]
     for key, part in chosen.groupby([*CELL, "metric"], sort=False):
-        names = dict(zip([*CELL, "metric"], map(str, key), strict=True))
+        names: dict[str, Any] = dict(zip([*CELL, "metric"], map(str, key), strict=True))
         cell = score_matrix(f"{names['student']}, {names['method']}, {names['task']} on {names['test_task']}", part)
         low, high = interval_of_score(cell.scores, cell.clusters, confidence)
         measured = {"mean": float(cell.scores.mean()), "ci_low": low, "ci_high": high}

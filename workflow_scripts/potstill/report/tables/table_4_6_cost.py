@@ -31,9 +31,10 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     data = data.reset_index()
     baselines = data[data.baseline].set_index(["task", "student"])
     for total, factor in zip(("alone", "amortised"), FACTORS, strict=True):
-        data[factor] = data[total] / data[["task", "student"]].merge(
-            baselines[total].reset_index(), on=["task", "student"], how="left"
-        )[total]
+        data[factor] = (
+            data[total]
+            / data[["task", "student"]].merge(baselines[total].reset_index(), on=["task", "student"], how="left")[total]
+        )
     devices = data.merge(counted.groupby(METHOD).device.agg(_devices).reset_index(), on=METHOD).device
     data = data.drop(columns="baseline").assign(device=devices).rename(columns={"student": "model"})
     return Table(data, _shown(data, digits), _caption(costs, data))

@@ -29,7 +29,7 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
             "student": data.role != "teacher",
         }
     )
-    data = data.loc[order.sort_values(list(order), kind="stable").index]
+    data = data.loc[order.sort_values(["task", "other", "test_task", "student"], kind="stable").index]
     data = data.rename(columns={"student": "model", "n_seeds": "seeds", "n_examples": "n"})[COLUMNS]
     data = data.reset_index(drop=True)
     others = data[data.test_task != data.task]
