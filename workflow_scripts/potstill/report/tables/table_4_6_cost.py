@@ -9,10 +9,13 @@ from potstill.report.table import MISSING, Table, number, rows, without_repeats
 from potstill.tables import read_frame
 
 METHOD = ["task", "student", "method"]
-STAGES = {
-    "teacher fit": "teacher_fit", "teacher pass": "teacher_pass", "targets": "targets", "training": "training",
-}  # fmt: skip
-FACTORS = ["alone_times_baseline", "amortised_times_baseline"]
+COLUMNS = [
+    "task", "model", "method", "runs", "teacher_fit", "teacher_pass", "targets", "training", "alone", "amortised",
+    "alone_times_baseline", "amortised_times_baseline", "device",
+]  # fmt: skip
+# Scoring students is left out: it is the same for every method, and no part of making one.
+STAGES = {"teacher fit": "teacher_fit", "teacher pass": "teacher_pass", "targets": "targets", "training": "training"}
+TOTALS = {"alone": "seconds_alone", "amortised": "seconds_per_run"}
 
 
 def build(folders: Mapping[str, Path], digits: int) -> Table:
@@ -20,24 +23,24 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     costs = read_frame(folders["costs"] / "costs.parquet")
     counted = costs[costs.stage.isin(STAGES)]
     groups = counted.groupby(METHOD, sort=False)
-    data = groups.agg(baseline=("baseline", "first"))
+    data = groups.agg(baseline=("baseline", "first"), device=("device", _devices))
     data["runs"] = counted[counted.stage == "training"].set_index(METHOD).jobs
-    alone = counted.groupby([*METHOD, "stage"]).seconds_alone.sum(min_count=1).unstack("stage")
-    for stage, column in STAGES.items():
-        data[column] = alone[stage] if stage in alone else float("nan")
-    # A stage whose time was not recorded leaves the sum unknown; one that a method does without adds nothing.
-    for total, column in (("alone", "seconds_alone"), ("amortised", "seconds_per_run")):
-        data[total] = groups[column].apply(lambda seconds: seconds.sum(skipna=False))
+    stages = counted.groupby([*METHOD, "stage"]).seconds_alone.agg(_sum).unstack("stage")
+    data = data.join(stages.reindex(columns=list(STAGES)).rename(columns=STAGES))
+    for total, column in TOTALS.items():
+        data[total] = groups[column].agg(_sum)
     data = data.reset_index()
-    baselines = data[data.baseline].set_index(["task", "student"])
-    for total, factor in zip(("alone", "amortised"), FACTORS, strict=True):
-        data[factor] = (
-            data[total]
-            / data[["task", "student"]].merge(baselines[total].reset_index(), on=["task", "student"], how="left")[total]
-        )
-    devices = data.merge(counted.groupby(METHOD).device.agg(_devices).reset_index(), on=METHOD).device
-    data = data.drop(columns="baseline").assign(device=devices).rename(columns={"student": "model"})
+    baselines = data[data.baseline].set_index(["task", "student"])[list(TOTALS)].add_suffix("_baseline")
+    data = data.join(baselines, on=["task", "student"])
+    for total in TOTALS:
+        data[f"{total}_times_baseline"] = data[total] / data[f"{total}_baseline"]
+    data = data.rename(columns={"student": "model"})[COLUMNS]
     return Table(data, _shown(data, digits), _caption(costs, data))
+
+
+def _sum(seconds: "pd.Series[float]") -> float:
+    """Unknown where a part of it was not recorded."""
+    return float(seconds.sum(skipna=False))
 
 
 def _devices(devices: "pd.Series[str]") -> str:
@@ -60,7 +63,9 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
         }
         for row in rows(data)
     ]
-    return without_repeats(pd.DataFrame(cells), ["Task", "Model"])
+    shown = pd.DataFrame(cells)
+    unused = [column for column in ("Fit", "Pass", "Targets") if (shown[column] == MISSING).all()]
+    return without_repeats(shown.drop(columns=unused), ["Task", "Model"])
 
 
 def seconds(value: float) -> str:
@@ -75,22 +80,21 @@ def _with_factor(value: float, factor: float, digits: int) -> str:
 
 def _caption(costs: pd.DataFrame, data: pd.DataFrame) -> str:
     baseline = ", ".join(dict.fromkeys(costs[costs.baseline].method))
-    devices = _devices(costs.device)
-    several = costs.devices.max()
-    on = devices + (f", up to {several} at once" if several > 1 else "")
+    devices, most = _devices(costs.device), costs.devices.max()
+    on = devices + (f", up to {most} at once" if most > 1 else "")
+    fit = "fit: training of the teacher; " if data.teacher_fit.notna().any() else ""
+    parts = (
+        f"{fit}pass: the teacher's answers on the test set; targets: what it says of the examples that students learn from, "
+        "starting and loading included; training: of the student, with its validations"
+    )
     sentences = [
-        f"Accelerator seconds of one run ({on}; the time of a job, once for each of its devices), as the mean over a "
-        "method's runs, grid and seeds together.",
-        "Fit: training of the teacher; pass: the teacher's answers on the test set; targets: what it says of the training "
-        "examples, starting and loading included; training: of the student, its validations included. Scoring students "
-        "is not counted.",
-        f"Alone: all of these for a single run; shared: with what the teacher does divided by the runs that use it. "
-        f"In brackets: as a multiple of {baseline}'s.",
+        f"Accelerator seconds of one run ({on}; a job's time, once for each of its devices), as the mean over a method's runs, "
+        "grid and seeds together.",
+        f"{parts[0].upper()}{parts[1:]}. Scoring the students is not counted.",
+        "Alone: all of these for a single run; shared: with what the teacher does divided by the runs that use it; in brackets, "
+        f"as a multiple of {baseline}.",
+        "Seconds of different devices cannot be compared.",
     ]
-    if "," in devices:
-        sentences.append("Seconds of different devices cannot be compared.")
-    else:
-        sentences.append("Seconds on other devices would be others.")
-    if data[["alone", "amortised"]].isna().any().any():
-        sentences.append(f"{MISSING} in a sum: made before times were recorded.")
+    if data[list(TOTALS)].isna().any().any():
+        sentences.append(f"{MISSING} for a sum: a part of it was made before times were recorded.")
     return " ".join(sentences)
