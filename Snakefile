@@ -38,6 +38,8 @@ localrules:
     collect_runs,
     collect_benchmarks,
     compare,
+    collect_costs,
+    collect_transfer,
     write_table,
     draw_figure,
     write_report,

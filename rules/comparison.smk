@@ -50,3 +50,40 @@ rule compare:
         job=lambda wildcards: PLAN.product_arguments("comparison"),
     shell:
         "python workflow_scripts/compare.py {params.job} 2>&1 | tee -i {log:q}"
+
+
+rule collect_costs:
+    input:
+        lambda wildcards: PLAN.product_inputs("costs"),
+    output:
+        update(PLAN.outputs("costs")),
+    log:
+        "<results>/logs/collect_costs/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("costs"),
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("costs"),
+    shell:
+        "python workflow_scripts/collect_costs.py {params.job} 2>&1 | tee -i {log:q}"
+
+
+# Only of an experiment with `also_evaluate_on`.
+if "transfer" in PLAN.products:
+
+    rule collect_transfer:
+        input:
+            lambda wildcards: PLAN.product_inputs("transfer"),
+        output:
+            update(PLAN.outputs("transfer")),
+        log:
+            "<results>/logs/collect_transfer/{experiment}.log",
+        wildcard_constraints:
+            experiment=PLAN.due("transfer"),
+        conda:
+            "../envs/analysis.yaml"
+        params:
+            job=lambda wildcards: PLAN.product_arguments("transfer"),
+        shell:
+            "python workflow_scripts/collect_transfer.py {params.job} 2>&1 | tee -i {log:q}"

@@ -1,4 +1,4 @@
-# The teacher's predictions, and the size and speed of every model.
+# The teacher's predictions, all models' answers to further tasks, and the size and speed of every model.
 
 
 rule predict_teacher:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from potstill.report.collecting_transfer import summarised, transferred
 from potstill.statistics.comparison import contrast, matrices, summarise
 from potstill.tables import write_table
 
@@ -89,6 +90,49 @@ def write_comparison(directory: Path) -> None:
     write_table(summarise(cells, runs, 0.95), directory / "summary.parquet")
     contrasts = contrast(cells, runs, baseline="b0", confidence=0.95, family="task", power=0.8)
     write_table(contrasts, directory / "contrasts.parquet")
+
+
+def write_transfer(directory: Path) -> None:
+    """Write `transfer.parquet` and `transfer_summary.parquet`: each task's models also on one further task."""
+    directory.mkdir(parents=True, exist_ok=True)
+    runs = collected_runs()
+    own = collected_scores(runs)
+    own = own.assign(test_task=own.task, primary=own.metric != "exact_match")
+    other = own.assign(test_task=own.task.map({"sentiment": "reviews-elsewhere", "squad": "questions-elsewhere"}))
+    # On the other task one example in five is lost.
+    other["score"] = other.score.where(other.example_id.map(lambda name: int(name, 16) % 5 > 0), 0.0)
+    scores = pd.concat([own, other], ignore_index=True)
+    write_table(transferred(scores), directory / "transfer.parquet")
+    write_table(summarised(scores, 0.95), directory / "transfer_summary.parquet")
+
+
+def write_costs(directory: Path) -> None:
+    """Write `costs.parquet`: a teacher that is not fitted; label logits shared by kd1 and kd3, answers for kd2 alone."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for task in TASKS:
+        seeds, runs = len(task.seeds), sum(map(len, GRID.values())) - 1
+        readers = {"label_logits": 2 * 5 * seeds, "generations": 2 * seeds}
+        for student in STUDENTS:
+            for method, variants in GRID.items():
+                number, names = len(variants) * seeds, {"task": task.name, "student": student, "method": method}
+                stages = [
+                    ("training", "", 20.0 * number, number, number),
+                    ("prediction", "", 2.0 * number, number, number),
+                ]
+                if method != "b0":
+                    kind = "generations" if method == "kd2" else "label_logits"
+                    stages = [
+                        ("teacher pass", "", 12.0, 1, 2 * runs * seeds),
+                        ("targets", kind, 60.0, 2, readers[kind]),
+                        *stages,
+                    ]
+                for stage, kind, seconds, jobs, shared in stages:
+                    alone = seconds / (number if stage in ("training", "prediction") else 1)
+                    row = {"baseline": method == "b0", "stage": stage, "kind": kind, "seconds": seconds, "devices": 1}
+                    row |= {"device": "cpu", "jobs": jobs, "amortised_over": shared, "seconds_alone": alone}
+                    rows.append(names | row | {"seconds_per_run": seconds / shared})
+    write_table(pd.DataFrame(rows), directory / "costs.parquet")
 
 
 def collected_runs() -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""Score a teacher as it is on the splits that students are scored on."""
+"""Score a model as it is: a teacher on its task's test split, or a teacher or a student's run on that of another task.
+
+The model is the input `teacher` either way: the artefacts of before keep their names.
+"""
 
 from potstill.stage import Stage, run
 

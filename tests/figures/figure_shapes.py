@@ -86,13 +86,15 @@ class Shape:
             "comparison/budget": made_up_products.budget(frame),
             "error_analysis/agreement": made_up_products.agreement(frame, rng),
             "error_analysis/calibration": made_up_products.calibration(summary, rng),
+            "transfer/transfer": made_up_products.transfer(frame),
+            "transfer/transfer_summary": made_up_products.transfer_summary(made_up_products.transfer(frame)),
             "collected_benchmarks/benchmarks": self._benchmarks(),
         }
         for name, content in written.items():
             path = root / f"{name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_table(content, path)
-        return {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "error_analysis")}
+        return {name.partition("/")[0]: root / name.partition("/")[0] for name in written}
 
     def _history(self, run: dict, rng: np.random.Generator) -> pd.DataFrame:
         step = np.arange(1, self.steps + 1)

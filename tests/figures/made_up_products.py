@@ -155,3 +155,25 @@ def answers(runs: pd.DataFrame, without_logits: tuple[str, ...], rng: np.random.
         label = logits.argmax(axis=1) if classes else -1
         parts.append(part.assign(seed=model.seed, label=label, logits=list(logits), text="word", n_tokens=0))
     return pd.concat(parts, ignore_index=True)
+
+
+def transfer(runs: pd.DataFrame) -> pd.DataFrame:
+    """`transfer.parquet`: each task's models also on the first other task, or on `imdb` where there is one; points are lost."""
+    tasks = list(dict.fromkeys(runs["task"]))
+    parts = [runs.assign(test_task=runs["task"])]
+    for task, part in runs.groupby("task", sort=False):
+        other = next((name for name in tasks if name != task), "imdb")
+        lost = 0.11 + 0.02 * (part["method"] == "kd2")
+        parts.append(part.assign(test_task=other, test_score=part["test_score"] - lost))
+    frame = pd.concat(parts, ignore_index=True).rename(columns={"test_score": "score"}).assign(n_examples=500)
+    keys = ["task", "test_task", "role", "student", "method", "variant", "metric"]
+    return frame[[*keys, "selected", "seed", "score", "n_examples"]]
+
+
+def transfer_summary(transfer: pd.DataFrame) -> pd.DataFrame:
+    """`transfer_summary.parquet`: the means of the selected variants."""
+    keys = ["task", "test_task", "role", "student", "method", "variant", "metric"]
+    means = transfer[transfer["selected"]].groupby(keys, sort=False, as_index=False)
+    means = means.agg(mean=("score", "mean"), n_seeds=("seed", "nunique"))
+    low, high = means["mean"] - 0.03, means["mean"] + 0.028
+    return means.assign(ci_low=low, ci_high=high, n_examples=500, confidence=0.95)

@@ -15,7 +15,7 @@ from potstill.figures.data import PERCENT
 from potstill.figures.output import write_figure
 
 FIGURES = sorted(CATALOGUE)
-ROW_FIGURES = ["fig_4_3_kd_comparison", "fig_4_5_kd_gain", "fig_4_12_retention"]
+ROW_FIGURES = ["fig_4_3_kd_comparison", "fig_4_5_kd_gain", "fig_4_12_retention", "fig_4_13_transfer"]
 SCATTERS = ["fig_4_1_performance_vs_size", "fig_4_4_pareto"]
 # The largest shape has 45 panels of loss curves and 15 of reliability: legal, but too slow for every run of the tests.
 CASES = [
@@ -101,6 +101,7 @@ def test_axes_have_labels_with_units(name, shape, draw):
         "fig_4_10_reliability": {"Confidence (%)", "Right (%)"},
         "fig_4_11_budget": {"Variants", "(%)"},
         "fig_4_12_retention": {"(%)"},
+        "fig_4_13_transfer": {"(%)"},
         "fig_loss_curves": {"step", "Loss"},
     }[name]
     assert all(any(unit in label for label in labels) for unit in units), labels
@@ -141,6 +142,30 @@ def test_kd_comparison_shows_its_csv(shape, shape_data, draw):
             np.sort(of_task.loc[of_task["shown"] == "mean", "value"]), np.sort(truth["mean"] * PERCENT)
         )
         assert len(students[students["shown"] == "seed"]) == 3 * len(means)
+
+
+@pytest.mark.parametrize("shape", ["demo", "thesis"])
+def test_transfer_shows_its_csv(shape, shape_data, draw):
+    figure, shown = draw("fig_4_13_transfer", shape)
+    panels = list(shown[shown["shown"] == "mean"].groupby(["task", "test_task"], sort=False))
+    panels.sort(key=lambda panel: (SHAPES[shape].tasks.index(panel[0][0]), panel[0][0] != panel[0][1]))
+    assert [pair[0] == pair[1] for pair, _ in panels] == [True, False] * len(SHAPES[shape].tasks)
+    truth = pd.read_parquet(shape_data[shape]["transfer"] / "transfer_summary.parquet")
+    assert len(figure.axes) == len(panels)
+    for axes, ((task, test_task), rows) in zip(figure.axes, panels, strict=True):
+        of_pair = truth[(truth["task"] == task) & (truth["test_task"] == test_task)]
+        np.testing.assert_allclose(np.sort(rows["value"]), np.sort(of_pair["mean"] * PERCENT))
+        students = rows[rows["role"] == "student"]
+        ends = np.concatenate([segment for line in axes.collections for segment in line.get_segments()])[:, 0]
+        np.testing.assert_allclose(np.sort(ends), np.sort(students[["ci_low", "ci_high"]].to_numpy().ravel()))
+        seeds = shown[(shown["task"] == task) & (shown["test_task"] == test_task) & (shown["shown"] == "seed")]
+        dots = np.concatenate(lines(axes, "o"))[:, 0]
+        np.testing.assert_allclose(np.sort(dots), np.sort([*students["value"], *seeds["value"]]))
+        assert len(seeds) == 3 * len(students)
+        teacher = [line.get_xdata()[0] for line in axes.lines if line.get_color() == style.METHOD_COLOURS["teacher"]]
+        np.testing.assert_allclose(teacher, rows.loc[rows["role"] == "teacher", "value"])
+    for own, other in zip(figure.axes[::2], figure.axes[1::2], strict=True):
+        assert own.get_xlim() == other.get_xlim(), "a loss is seen on one scale alone"
 
 
 @pytest.mark.parametrize("shape", ["demo", "thesis"])

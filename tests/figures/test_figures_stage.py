@@ -31,6 +31,8 @@ READS = [
     ("fig_4_10_reliability", "error_analysis", "calibration.parquet", "ece"),
     ("fig_4_11_budget", "comparison", "budget.parquet", "expected_validation"),
     ("fig_4_12_retention", "comparison", "retention.parquet", "margin"),
+    ("fig_4_13_transfer", "transfer", "transfer.parquet", "score"),
+    ("fig_4_13_transfer", "transfer", "transfer_summary.parquet", "mean"),
     ("fig_loss_curves", "collected", "history.parquet", "step"),
 ]
 
@@ -174,10 +176,11 @@ def documented(tmp_path_factory):
         patch.syspath_prepend(str(ROOT / "tests"))
         import synthetic_experiment
     root = tmp_path_factory.mktemp("documented")
-    products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison")}
+    products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "transfer")}
     synthetic_experiment.write_collected(products["collected"])
     synthetic_experiment.write_benchmarks(products["collected_benchmarks"])
     synthetic_experiment.write_comparison(products["comparison"])
+    synthetic_experiment.write_transfer(products["transfer"])
     return products
 
 

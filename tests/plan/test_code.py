@@ -26,6 +26,7 @@ STAGES = [
     *(("train_student.py", (f"potstill.methods.{m}", f"potstill.plan.methods.{m}")) for m in METHODS),
     *(("capture_targets.py", (f"potstill.targets.{kind}",)) for kind in TARGETS),
     *(("write_table.py", (f"potstill.report.tables.{table}",)) for table in TABLES),
+    *((f"{name}.py", ()) for name in ("collect_costs", "collect_transfer")),
     *(("draw_figure.py", (f"potstill.figures.{figure}",)) for figure in FIGURES),
 ]
 

@@ -382,6 +382,95 @@ CANNOT_SERVE = {
     "layer-map": (DEMO, {"methods.kd3.layer_map": "top"}, ["methods.kd3", "layer_map: found 'top'", "uniform"]),
 }
 
+FURTHER = "tasks.smoke-reviews.also_evaluate_on"
+FURTHER_TASKS = {
+    "unknown": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinion"]}}},
+        [f"{FURTHER}: 'smoke-opinion' is not in config/tasks.yaml", "did you mean 'smoke-opinions'?"],
+    ),
+    "not-a-list": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": "smoke-opinions"}}},
+        [f"{FURTHER}: found 'smoke-opinions'", "a list"],
+    ),
+    "itself": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-reviews"]}}},
+        [f"{FURTHER}: smoke-reviews is the task itself", "remove it"],
+    ),
+    "twice": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions", "smoke-opinions"]}}},
+        [f"{FURTHER}: smoke-opinions is named twice; remove one"],
+    ),
+    "another-kind": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-facts"]}}},
+        [f"{FURTHER}: smoke-facts is of kind extractive-qa, smoke-reviews of kind classification"],
+    ),
+    "other-answers": (
+        SMOKE,
+        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["sst2"]}}},
+        [
+            f"{FURTHER}: sst2 has the answers [' negative', ' positive'], smoke-reviews has [' dull', ' moving']",
+            "same order",
+        ],
+    ),
+    "other-order": (
+        SMOKE,
+        {
+            "tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions"]}},
+            "catalogue": {
+                "tasks": {
+                    "smoke-opinions": {
+                        "labels": [
+                            {"value": 1, "name": "positive", "verbalizer": " moving"},
+                            {"value": 0, "name": "negative", "verbalizer": " dull"},
+                        ]
+                    }
+                }
+            },
+        },
+        [f"{FURTHER}: smoke-opinions has the answers [' moving', ' dull']", "in the same order, or remove it"],
+    ),
+    "more-answers": (
+        SMOKE,
+        {
+            "tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions"]}},
+            "catalogue": {
+                "tasks": {
+                    "smoke-opinions": {
+                        "labels": [
+                            {"value": 0, "name": "negative", "verbalizer": " dull"},
+                            {"value": 1, "name": "positive", "verbalizer": " moving"},
+                            {"value": 2, "name": "neither", "verbalizer": " so"},
+                        ]
+                    }
+                }
+            },
+        },
+        [f"{FURTHER}: smoke-opinions has the answers [' dull', ' moving', ' so']"],
+    ),
+    "table": (
+        SMOKE,
+        {"tables": ["table_4_7_out_of_domain"]},
+        [
+            "tables: table_4_7_out_of_domain needs an experiment that scores its models on further tasks",
+            "also_evaluate_on",
+        ],
+    ),
+    "figure": (
+        SMOKE,
+        {"figures": ["fig_4_13_transfer"]},
+        [
+            "figures: fig_4_13_transfer needs an experiment that scores its models on further tasks",
+            "leave the figure out",
+        ],
+    ),
+    "unknown-need": (FIGURES, {"fig_4_13_transfer.needs": ["transfr"]}, ["needs.0: found 'transfr'", "transfer"]),
+}
+
 GROUPS = {
     "unknown-key": UNKNOWN_KEYS,
     "wrong-type": WRONG_TYPES,
@@ -393,6 +482,7 @@ GROUPS = {
     "model": MODEL_ENTRIES,
     "task": TASK_ENTRIES,
     "cannot-serve": CANNOT_SERVE,
+    "further-task": FURTHER_TASKS,
 }
 CASES = [pytest.param(*case, id=f"{g}-{name}") for g, group in GROUPS.items() for name, case in group.items()]
 

@@ -126,8 +126,10 @@ def fresh_artefacts(tmp_path):
 def products(tmp_path_factory):
     """Folders of the collected results and of the comparison, by the name of the end product."""
     folder = tmp_path_factory.mktemp("experiment")
-    folders = {name: folder / name for name in ("collected", "comparison", "collected_benchmarks")}
+    folders = {name: folder / name for name in ("collected", "comparison", "collected_benchmarks", "costs", "transfer")}
     synthetic.write_collected(folders["collected"])
     synthetic.write_benchmarks(folders["collected_benchmarks"])
     synthetic.write_comparison(folders["comparison"])
+    synthetic.write_costs(folders["costs"])
+    synthetic.write_transfer(folders["transfer"])
     return folders

@@ -123,6 +123,9 @@ CHANGES: dict[str, tuple[Callable[[Project], None], ...]] = {
     "a figure's title": (figure_title,),
     "the comparison's confidence": (change_experiment("seeds:", "comparison: {confidence: 0.9}\nseeds:"),),
     "the benchmark's repeats": (change_experiment("repeats: 1", "repeats: 2"),),
+    "its models are scored on a further task": (
+        change_experiment("tasks: [smoke-reviews]", "tasks: {smoke-reviews: {also_evaluate_on: [smoke-opinions]}}"),
+    ),
     "one more seed": (one_more_seed,),
     "one more temperature": (change_experiment("[1, 4]", "[1, 4, 8]"),),
     "the layer map of kd3": (change_experiment("kd3: {}", "kd3: {layer_map: last}"),),

@@ -8,6 +8,7 @@ from types import ModuleType
 from potstill.errors import ConfigError
 from potstill.plan import methods, needs
 from potstill.plan.base import Record
+from potstill.plan.catalogue import TaskEntry
 from potstill.plan.configuration import Configuration
 from potstill.plan.explain import suggestion
 from potstill.plan.graph import TEACHER, resolved, tokenizer_family
@@ -24,7 +25,7 @@ def check(configuration: Configuration, root: Path) -> None:
         ConfigError: one line for each thing that is wrong, of the first group in which something is.
     """
     # Later groups rely on the earlier ones.
-    for group in (_names, _models, _data, _seeds, _methods, _end_products):
+    for group in (_names, _models, _data, _further_tasks, _seeds, _methods, _end_products):
         problems = list(dict.fromkeys(group(configuration, root)))
         if problems:
             raise ConfigError("\n".join(problems))
@@ -40,6 +41,10 @@ def _names(configuration: Configuration, root: Path) -> Iterator[str]:
     for task in experiment.tasks:
         if task not in catalogue.tasks:
             yield f"{path}: tasks.{task}: not in config/tasks.yaml{suggestion(task, catalogue.tasks)}"
+        for other in experiment.tasks[task].also_evaluate_on:
+            if other not in catalogue.tasks:
+                hint = suggestion(other, catalogue.tasks)
+                yield f"{path}: tasks.{task}.also_evaluate_on: {other!r} is not in config/tasks.yaml{hint}"
     for position, name in enumerate(candidates(configuration)):
         if name not in catalogue.models:
             yield f"{path}: teacher.model: {name!r} is not in config/models.yaml{suggestion(name, catalogue.models)}"
@@ -119,6 +124,30 @@ def _data(configuration: Configuration, root: Path) -> Iterator[str]:
             yield f"{where}: dataset: {entry.dataset!r} is not in config/datasets.yaml{suggestion(entry.dataset, datasets)}"
 
 
+def _further_tasks(configuration: Configuration, root: Path) -> Iterator[str]:
+    """A task's models can answer another task of the same kind with the same answers."""
+    experiment, catalogue, path = configuration.experiment, configuration.catalogue, configuration.path
+    for task, settings in experiment.tasks.items():
+        where, own = f"{path}: tasks.{task}.also_evaluate_on", catalogue.tasks[task]
+        for position, name in enumerate(settings.also_evaluate_on):
+            other = catalogue.tasks[name]
+            if name == task:
+                yield f"{where}: {name} is the task itself, on which its models are scored anyway; remove it"
+            elif name in settings.also_evaluate_on[:position]:
+                yield f"{where}: {name} is named twice; remove one"
+            elif other.kind != own.kind:
+                yield f"{where}: {name} is of kind {other.kind}, {task} of kind {own.kind}; its models answer that kind alone"
+            elif (theirs := _verbalizers(other)) != (ours := _verbalizers(own)):
+                yield (
+                    f"{where}: {name} has the answers {list(theirs)}, {task} has {list(ours)}; its models know those alone: "
+                    f"give the labels of {name} the same verbalizers in the same order, or remove it"
+                )
+
+
+def _verbalizers(task: TaskEntry) -> tuple[str, ...]:
+    return tuple(label.verbalizer for label in task.labels)
+
+
 def _seeds(configuration: Configuration, root: Path) -> Iterator[str]:
     seeds = configuration.experiment.seeds
     if len(set(seeds)) != len(seeds):
@@ -168,9 +197,11 @@ def _refusal(
 
 def _end_products(configuration: Configuration, root: Path) -> Iterator[str]:
     experiment, figures, path = configuration.experiment, configuration.figures, configuration.path
-    for table in experiment.tables:
+    for table in experiment.tables or ():
         if table not in TABLES:
             yield f"{path}: tables: {table!r} is no table{suggestion(table, TABLES)}"
+        for remedy in needs.lacking(configuration, needs.TABLE_NEEDS.get(table, ())):
+            yield f"{path}: tables: {table} needs {remedy}, or leave the table out"
     for figure in experiment.figures or ():
         if figure not in figures:
             yield f"{path}: figures: {figure!r} is not in config/figures.yaml{suggestion(figure, figures)}"

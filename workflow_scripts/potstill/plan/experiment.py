@@ -50,6 +50,11 @@ class TaskSettings(Record):
     max_input_tokens: int | None = Field(None, ge=4, description="replaces the task's")
     max_answer_tokens: int | None = Field(None, ge=1, description="replaces the task's")
     training: TrainingSettings = Field(TrainingSettings(), description="changes to `training` for this task")
+    also_evaluate_on: tuple[str, ...] = Field(
+        (),
+        description="further tasks of the catalogue, of the same kind and labels, on whose test split this task's teacher "
+        "and every run are scored as well; nothing is trained for them",
+    )
 
 
 class StudentSettings(Record):
@@ -121,13 +126,8 @@ class Experiment(Record):
     targets: TargetSettings = TargetSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     comparison: ComparisonSettings = ComparisonSettings()
-    tables: tuple[str, ...] = Field(
-        ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs"),
-        description="tables of the summary",
-    )
-    figures: tuple[str, ...] | None = Field(
-        None, description="figures of figures.yaml; null: all that this experiment can fill"
-    )
+    tables: tuple[str, ...] | None = Field(None, description="tables of the summary; null: all that apply")
+    figures: tuple[str, ...] | None = Field(None, description="figures of figures.yaml; null: all that apply")
     catalogue: dict[Literal["models", "datasets", "tasks"], dict[str, Any]] = Field(
         {}, description="entries that replace or extend the catalogues for this experiment"
     )

@@ -47,13 +47,16 @@ def forecast(plan: Plan, device: str) -> list[Stage]:
     students = {run.node.id for run in plan.graph.runs}
     nodes = {kind: list(found.values()) for kind, found in plan.graph.nodes.items()}
     runs = nodes.get("runs", [])
+    own = {node.id for node in plan.graph.predictions.values()}
+    predictions = nodes.get("predictions", [])
     stages = [
         _stage(plan, device, "fetch models and data", nodes.get("assets", [])),
         _stage(plan, device, "prepare tasks", nodes.get("examples", [])),
         _stage(plan, device, "fit the teacher", [node for node in runs if node.id not in students]),
-        _stage(plan, device, "score the teacher", nodes.get("predictions", [])),
+        _stage(plan, device, "score the teacher", [node for node in predictions if node.id in own]),
         _stage(plan, device, "capture targets", nodes.get("targets", [])),
         _stage(plan, device, "train students", [node for node in runs if node.id in students]),
+        _stage(plan, device, "score on further tasks", [node for node in predictions if node.id not in own]),
         _stage(plan, device, "measure size and speed", nodes.get("benchmarks", [])),
     ]
     products = list(plan.products.values())

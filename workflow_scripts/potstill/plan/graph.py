@@ -14,6 +14,7 @@ from potstill.plan.base import Record
 from potstill.plan.catalogue import ModelEntry
 from potstill.plan.code import TENSOR_LIBRARIES, code_digest
 from potstill.plan.configuration import Configuration
+from potstill.plan.experiment import TaskSettings
 from potstill.plan.grid import expand
 from potstill.plan.local import content_digest, locate
 from potstill.plan.nodes import Keeper, Node, slug
@@ -43,6 +44,16 @@ class Run:
     seed: int
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """What a model of one task answered on another's test split: a student's run, or the teacher (`run` is None)."""
+
+    node: Node
+    task: str
+    test_task: str
+    run: Run | None = None
+
+
 @dataclass
 class Graph:
     """All artefacts of one experiment.
@@ -54,6 +65,9 @@ class Graph:
         predictions: task -> the teacher's scored predictions.
         examples: task -> its examples.
         benchmarks: (task, role, name) -> size and speed.
+        transfers: the answers to other tasks, in the order of the experiment.
+        further_examples: task that is only tested on, or tested on besides -> its examples.
+        fits: task -> the run that fitted the teacher to it; empty where it is used as it comes.
     """
 
     nodes: dict[str, dict[str, Node]] = field(default_factory=dict)
@@ -62,6 +76,9 @@ class Graph:
     predictions: dict[str, Node] = field(default_factory=dict)
     examples: dict[str, Node] = field(default_factory=dict)
     benchmarks: dict[tuple[str, str, str], Node] = field(default_factory=dict)
+    transfers: list[Transfer] = field(default_factory=list)
+    further_examples: dict[str, Node] = field(default_factory=dict)
+    fits: dict[str, Node] = field(default_factory=dict)
 
 
 def build_graph(configuration: Configuration, teacher: str) -> Graph:
@@ -87,7 +104,12 @@ class _Builder:
                 self.graph.benchmarks[task, "student", student] = self.benchmark(
                     task, student, runs[0].node, derived=True
                 )
+            for other in self.settings(task).also_evaluate_on:
+                self.graph.further_examples[other] = self.examples(other)
+                self.graph.transfers += self.transfers(task, other)
             teacher = self.teacher(task)
+            if self.experiment.teacher.fit is not None:
+                self.graph.fits[task] = teacher
             self.graph.benchmarks[task, "teacher", self.graph.teacher] = self.benchmark(
                 task,
                 self.graph.teacher,
@@ -135,8 +157,12 @@ class _Builder:
 
     # Examples
 
+    def settings(self, task: str) -> TaskSettings:
+        """What the experiment changes of a task: nothing of one that is only tested on."""
+        return self.experiment.tasks.get(task, TaskSettings())
+
     def examples(self, task: str) -> Node:
-        entry, settings = self.catalogue.tasks[task], self.experiment.tasks[task]
+        entry, settings = self.catalogue.tasks[task], self.settings(task)
         dataset = self.catalogue.datasets[entry.dataset]
         shared = entry.as_json()
         described = {
@@ -153,7 +179,7 @@ class _Builder:
         return self.add("examples", slug(task), spec, code_digest("prepare_task.py"), inputs)
 
     def task_view(self, task: str) -> TaskView:
-        entry, settings = self.catalogue.tasks[task], self.experiment.tasks[task]
+        entry, settings = self.catalogue.tasks[task], self.settings(task)
         return TaskView(
             kind=entry.kind,
             verbalizers=tuple(label.verbalizer for label in entry.labels),
@@ -193,10 +219,12 @@ class _Builder:
         settings = self.experiment.teacher
         return {"devices": settings.devices, "shard_model": settings.shard}
 
-    def teacher_predictions(self, task: str) -> Node:
+    def teacher_predictions(self, task: str, test_task: str | None = None) -> Node:
+        """The answers of a task's teacher, calibrated on that task, to its test split or that of `test_task`."""
         settings = self.experiment.teacher
+        tested = test_task or task
         spec = PredictSpec(
-            task=self.task_view(task),
+            task=self.task_view(tested),
             model=self.teacher_view(),
             calibration=settings.calibration if self.is_classification(task) else "none",
             # Nothing is chosen by the teacher's validation score, and a large teacher is not asked in vain.
@@ -204,18 +232,28 @@ class _Builder:
             token_budget=self.experiment.targets.token_budget,
             precision=settings.precision,
         )
-        inputs: dict[str, Node | tuple[Node, ...]] = {"examples": self.examples(task), "teacher": self.teacher(task)}
+        inputs: dict[str, Node | tuple[Node, ...]] = {"examples": self.examples(tested), "teacher": self.teacher(task)}
         if spec.calibration != "none":
             inputs["label_logits"] = self.targets(task, LabelLogits())
-        name = slug(task, self.graph.teacher)
-        return self.add(
-            "predictions",
-            name,
-            spec,
-            code_digest("predict_teacher.py", (), TENSOR_LIBRARIES),
-            inputs,
-            launch=self.teacher_launch(),
+        # A teacher that is used as it comes is the same for all tasks: it answers each of them once.
+        of_the_task = settings.fit is not None or spec.calibration != "none"
+        name = (
+            slug(task, self.graph.teacher, "on", tested)
+            if of_the_task and test_task
+            else slug(tested, self.graph.teacher)
         )
+        return self.predictions(name, spec, inputs, self.teacher_launch())
+
+    def predictions(
+        self,
+        name: str,
+        spec: PredictSpec,
+        inputs: Mapping[str, Node | tuple[Node, ...]],
+        launch: Mapping[str, Any] | None = None,
+    ) -> Node:
+        """A model's answers; whichever it is, the stage loads it as the input `teacher`."""
+        code = code_digest("predict_teacher.py", (), TENSOR_LIBRARIES)
+        return self.add("predictions", name, spec, code, inputs, launch=launch)
 
     # Targets
 
@@ -312,6 +350,29 @@ class _Builder:
     def training_code(method: str) -> str:
         roots = (f"potstill.methods.{method}", f"potstill.plan.methods.{method}")
         return code_digest("train_student.py", roots, TENSOR_LIBRARIES)
+
+    # Other tasks
+
+    def transfers(self, task: str, test_task: str) -> Iterator[Transfer]:
+        """The answers of a task's teacher and runs on the test split of another task."""
+        yield Transfer(self.teacher_predictions(task, test_task), task, test_task)
+        for run in self.graph.runs:
+            if run.task == task:
+                yield Transfer(self.run_predictions(run, test_task), task, test_task, run)
+
+    def run_predictions(self, run: Run, test_task: str) -> Node:
+        """A run's answers to the test split of another task."""
+        precision = run.node.spec["training"]["precision"]
+        spec = PredictSpec(
+            task=self.task_view(test_task),
+            # Saved as a plain model.
+            model=self.model_view(run.student).model_copy(update={"derive": None}),
+            splits=("test",),
+            precision="fp32" if precision == "auto" else precision,
+        )
+        shown = "" if run.variant == "-" else run.variant
+        name = slug(run.task, run.student, run.method, shown, f"s{run.seed}", "on", test_task)
+        return self.predictions(name, spec, {"examples": self.examples(test_task), "teacher": run.node})
 
     # Benchmarks
 

@@ -1,4 +1,4 @@
-"""Which figures an experiment can have: some show what only certain experiments have."""
+"""Which tables and figures an experiment can have: some show what only certain experiments have."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,6 +6,18 @@ from potstill.plan import methods
 from potstill.plan.configuration import Configuration
 from potstill.plan.grid import expand
 from potstill.plan.specs.figure import Need
+from potstill.plan.specs.table import TABLES
+
+# Table -> what an experiment must have for it. A figure's stand in figures.yaml.
+TABLE_NEEDS: dict[str, tuple[Need, ...]] = {"table_4_7_out_of_domain": ("transfer",)}
+
+
+def tables(configuration: Configuration) -> tuple[str, ...]:
+    """The tables that the experiment names, or all that it can have."""
+    named = configuration.experiment.tables
+    return (
+        named if named is not None else tuple(t for t in TABLES if not lacking(configuration, TABLE_NEEDS.get(t, ())))
+    )
 
 
 def figures(configuration: Configuration) -> tuple[str, ...]:
@@ -40,7 +52,7 @@ def has_grid(configuration: Configuration) -> bool:
 
 def has_transfer(configuration: Configuration) -> bool:
     """Whether a task's models are scored on further tasks."""
-    return any(getattr(task, "also_evaluate_on", None) for task in configuration.experiment.tasks.values())
+    return any(task.also_evaluate_on for task in configuration.experiment.tasks.values())
 
 
 # Need -> whether an experiment meets it, and what it takes.

@@ -9,16 +9,20 @@ from potstill.artefacts import unsealed
 from potstill.plan.base import Record
 from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
+from potstill.plan.costs import costs_product
 from potstill.plan.graph import Graph
-from potstill.plan.needs import figures
+from potstill.plan.needs import figures, tables
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
 from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
 from potstill.plan.specs.compare import CompareSpec
 from potstill.plan.specs.figure import FigureSpec
 from potstill.plan.specs.table import TABLES, TableSpec
+from potstill.plan.specs.transfer import CollectTransferSpec, TransferredRun
 
 COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
 COMPARISON = ("summary.parquet", "contrasts.parquet")
+COSTS = ("costs.parquet",)
+TRANSFER = ("transfer.parquet", "transfer_summary.parquet")
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,19 @@ def build_products(
         "compare.py",
         products=(products["collected"],),
     )
-    for table in experiment.tables:
+    costs, jobs = costs_product(configuration, graph)
+    add("costs", (f"costs/{file}" for file in COSTS), "costs", costs, "collect_costs.py", nodes=jobs)
+    if graph.transfers:
+        add(
+            "transfer",
+            (f"transfer/{file}" for file in TRANSFER),
+            "transfer",
+            _transfer(configuration, graph),
+            "collect_transfer.py",
+            nodes={"predictions": [t.node for t in graph.transfers], "examples": graph.further_examples},
+            products=(products["collected"],),
+        )
+    for table in tables(configuration):
         add(
             f"tables/{table}",
             (f"summary/{table}.csv", f"summary/{table}.tex"),
@@ -191,3 +207,18 @@ def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec,
         rows.append((entry, run.node))
     entries = [CollectedRun.parse({**entry, "run_id": node.id, "kept": node.is_of_other_code}) for entry, node in rows]
     return CollectSpec(runs=tuple(entries)), [node for _, node in rows]
+
+
+def _transfer(configuration: Configuration, graph: Graph) -> CollectTransferSpec:
+    """What the answers to other tasks are called."""
+    rows = []
+    for transfer in graph.transfers:
+        entry: dict[str, Any] = {"task": transfer.task, "test_task": transfer.test_task}
+        entry["kind"] = configuration.catalogue.tasks[transfer.test_task].kind
+        if run := transfer.run:
+            entry |= {"role": "student", "student": run.student, "method": run.method}
+            entry |= {"variant": run.variant, "seed": run.seed}
+        else:
+            entry |= {"role": "teacher", "student": graph.teacher, "method": "teacher"}
+        rows.append(TransferredRun.parse(entry))
+    return CollectTransferSpec(runs=tuple(rows), confidence=configuration.experiment.comparison.confidence)

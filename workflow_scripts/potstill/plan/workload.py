@@ -137,7 +137,7 @@ class Workloads:
         )
 
     def predict(self, node: Node) -> Workload:
-        """The teacher's answers to the splits that students are scored on."""
+        """A teacher's answers to the splits that students are scored on, or any model's to another task's test split."""
         spec: PredictSpec = PredictSpec.parse(node.spec)
         counts, shape = self.counts(_one(node, "examples")), self.shape(_one(node, "teacher"), spec.model)
         number, length, answers = counts.number(*spec.splits), counts.length(spec.task), answer_tokens(spec.task)

@@ -1,4 +1,4 @@
-"""Specs of the two evaluation stages: a teacher's predictions, and a model's efficiency."""
+"""Specs of the two evaluation stages: a model's predictions, and its efficiency."""
 
 from typing import Literal
 
@@ -10,7 +10,8 @@ Calibration = Literal["none", "centre"]
 
 
 class PredictSpec(Record):
-    """Score a model as it is (the teacher) on the splits that students are scored on.
+    """Score a model as it is: the teacher on the splits that students are scored on, or any model of a task on the test
+    split of another task.
 
     `calibration: centre` subtracts the mean label logits over the transfer set (train where there is none): a zero-shot
     model's preference for one answer word goes, and no label is needed for it.

@@ -6,13 +6,15 @@ from pydantic import Field
 
 from potstill.plan.base import Record
 
-TableInput = Literal["collected", "comparison", "collected_benchmarks"]
+TableInput = Literal["collected", "comparison", "collected_benchmarks", "costs", "transfer"]
 
 # Table -> the end products that it reads; `potstill/report/tables/<table>.py` makes it.
 TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_1_main_results": ("collected", "comparison"),
     "table_4_2_kd1_ablation": ("collected", "comparison"),
     "table_4_3_significance": ("comparison",),
+    "table_4_6_cost": ("costs",),
+    "table_4_7_out_of_domain": ("transfer",),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }

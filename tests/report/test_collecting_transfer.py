@@ -1,0 +1,140 @@
+"""Scores on other test sets: of the right examples, beside the own ones, with the selection that validation made."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from potstill.artefacts import writing
+from potstill.errors import ArtefactError
+from potstill.plan.specs.transfer import CollectTransferSpec
+from potstill.report.collecting import Examples
+from potstill.report.collecting_transfer import scores_of, summarised, transferred
+from potstill.report.tables import table_4_7_out_of_domain
+from potstill.statistics.intervals import interval_of_score, wilson
+from potstill.tables import read_frame, write_table
+from test_collecting import run_stage
+
+N = 8
+# Right answers of eight on the other task, and on the own one.
+MODELS = {
+    ("teacher", "big", "teacher", "-", -1): (6, 7),
+    ("student", "small", "b0", "-", 0): (3, 4),
+    ("student", "small", "b0", "-", 1): (5, 6),
+    ("student", "small", "kd1", "T1", 0): (8, 5),
+    ("student", "small", "kd1", "T4", 0): (2, 8),
+}
+SELECTED = {"teacher", "-", "T4"}  # kd1's T4, though T1 is better on the other task
+NAMES = ("role", "student", "method", "variant", "seed")
+
+
+class Transfer:
+    """Task `home`, whose models are asked about `away`, as the stages leave them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.examples = {"away": str(folder / "away")}
+        ids = [f"away {k}" for k in range(N)]
+        with writing(folder / "away", spec={}) as made:
+            frame = {"example_id": ids, "cluster_id": ids, "label": np.ones(N, "int32"), "answers": [["x"]] * N}
+            write_table(pd.DataFrame(frame), made / "test.parquet")
+        self.directories = [self.predictions(f"run{k}", ids, away) for k, (away, _) in enumerate(MODELS.values())]
+        self.runs = pd.DataFrame([dict(zip(NAMES, key, strict=True)) | {"task": "home"} for key in MODELS])
+        self.runs = self.runs.assign(metric="accuracy", selected=self.runs.variant.isin(SELECTED))
+        own = [self.own(*models) for models in zip(self.runs.to_dict("records"), MODELS.values(), strict=True)]
+        elsewhere = own[0].assign(task="unrelated")
+        self.scores = pd.concat([*own, elsewhere], ignore_index=True)
+        entries = [dict(zip(NAMES, key, strict=True)) for key in MODELS]
+        entries = [{"task": "home", "test_task": "away", "kind": "classification", **entry} for entry in entries]
+        self.spec = {"runs": entries, "confidence": 0.9}
+        for name, frame in (("runs", self.runs), ("scores", self.scores)):
+            (folder / "collected").mkdir(exist_ok=True)
+            write_table(frame, folder / "collected" / f"{name}.parquet")
+
+    def predictions(self, name: str, ids: list[str], right: int) -> Path:
+        labels = np.where(np.arange(len(ids)) < right, 1, 0).astype("int32")
+        with writing(self.folder / name, spec={}) as made:
+            frame = {"split": "test", "example_id": ids, "label": labels, "text": "x"}
+            write_table(pd.DataFrame(frame), made / "predictions.parquet")
+        return self.folder / name
+
+    def own(self, run: dict, right: tuple[int, int]) -> pd.DataFrame:
+        ids = [f"home {k}" for k in range(N)]
+        keys = {key: run[key] for key in ("task", *NAMES, "selected")}
+        frame = pd.DataFrame({"example_id": ids, "cluster_id": ids, "score": (np.arange(N) < right[1]).astype(float)})
+        return frame.assign(**keys, metric="accuracy")
+
+    def found(self) -> pd.DataFrame:
+        runs = CollectTransferSpec.parse(self.spec).runs
+        return scores_of(runs, self.directories, Examples(self.examples), self.runs, self.scores)
+
+
+@pytest.fixture
+def transfer(tmp_path: Path) -> Transfer:
+    return Transfer(tmp_path)
+
+
+def test_scores_are_counted_by_hand(transfer: Transfer) -> None:
+    table = transferred(transfer.found()).set_index(["test_task", "method", "variant", "seed"])
+    assert set(table.task) == {"home"}, "a task that is neither trained on nor tested on here has no row"
+    for (_, _, method, variant, seed), (away, home) in MODELS.items():
+        assert table.score[("away", method, variant, seed)] == away / N
+        assert table.score[("home", method, variant, seed)] == home / N
+    assert (table.n_examples == N).all()
+    assert len(table) == 2 * len(MODELS)
+    assert table[~table.selected].index.get_level_values("variant").unique().tolist() == ["T1"]
+
+
+def test_the_summary_is_of_the_selected_variants_with_the_interval_of_seeds_and_examples(transfer: Transfer) -> None:
+    summary = summarised(transfer.found(), 0.9).set_index(["test_task", "method"])
+    assert summary["mean"].to_dict() == {
+        ("home", "teacher"): 7 / 8,
+        ("home", "b0"): 5 / 8,
+        ("home", "kd1"): 1.0,
+        ("away", "teacher"): 6 / 8,
+        ("away", "b0"): 4 / 8,
+        ("away", "kd1"): 2 / 8,
+    }
+    b0 = summary.loc[("away", "b0")]
+    right = np.array([np.arange(N) < 3, np.arange(N) < 5], float)
+    assert (b0.ci_low, b0.ci_high) == pytest.approx(interval_of_score(right, None, 0.9))
+    kd1 = summary.loc[("away", "kd1")]
+    assert (kd1.variant, kd1.n_seeds, kd1.n_examples, kd1.confidence) == ("T4", 1, N, 0.9)
+    assert (kd1.ci_low, kd1.ci_high) == pytest.approx(wilson(2, N, 0.9))
+
+
+def test_answers_to_other_examples_are_refused(transfer: Transfer) -> None:
+    transfer.directories[1] = transfer.predictions("other", [f"elsewhere {k}" for k in range(N)], 3)
+    with pytest.raises(ArtefactError, match=r"other, test split of task away: .*8 of 8 examples are missing"):
+        transfer.found()
+
+
+def test_damaged_answers_are_refused(transfer: Transfer) -> None:
+    (transfer.directories[2] / "predictions.parquet").write_bytes(b"")
+    with pytest.raises(ArtefactError, match="run2"):
+        transfer.found()
+
+
+def test_the_stage_and_the_table(transfer: Transfer, tmp_path: Path) -> None:
+    experiment = tmp_path / "experiment"
+    inputs = {"predictions": [str(path) for path in transfer.directories], "examples": transfer.examples}
+    inputs |= {"collected": str(transfer.folder / "collected")}
+    done = run_stage("collect_transfer.py", transfer.spec, inputs, experiment / "transfer", experiment)
+    assert done.returncode == 0, done.stderr
+    files = json.loads((experiment / ".made/transfer.json").read_text())["files"]
+    assert set(files) == {"transfer/transfer.parquet", "transfer/transfer_summary.parquet"}
+    assert list(read_frame(experiment / "transfer/transfer.parquet")) == [
+        *("task", "test_task", "role", "student", "method", "variant", "selected", "seed", "metric", "score"),
+        "n_examples",
+    ]
+    table = table_4_7_out_of_domain.build({"transfer": experiment / "transfer"}, 0)
+    assert table.data.test_task.tolist() == ["home"] * 3 + ["away"] * 3
+    assert table.data.method.tolist() == ["teacher", "b0", "kd1"] * 2
+    assert table.data.own_mean.tolist() == [7 / 8, 5 / 8, 1] * 2
+    shown = table.shown.set_index("Method")
+    assert shown["Own test set (%)"].str.split(" ").str[0].tolist() == ["88", "62", "100"]
+    assert shown["Other test set (%)"].str.split(" ").str[0].tolist() == ["75", "50", "25"]
+    assert "away: n = 8" in table.caption
+    assert "90 % interval" in table.caption
+    assert "With one seed they cover other examples only." in table.caption

@@ -1,0 +1,26 @@
+"""Put side by side how an experiment's models do on their own test set and on those of other tasks."""
+
+from potstill.products import publish_directory, verify_products
+from potstill.stage import Stage, run
+
+
+def main(stage: Stage) -> None:
+    """Write `transfer` and `transfer_summary`."""
+    from potstill.plan.specs.transfer import CollectTransferSpec
+    from potstill.report.collecting import Examples
+    from potstill.report.collecting_transfer import scores_of, summarised, transferred
+    from potstill.tables import read_frame, write_table
+
+    spec = CollectTransferSpec.parse(stage.spec)
+    verify_products(stage.inputs)
+    collected = stage.path("collected")
+    runs, own = read_frame(collected / "runs.parquet"), read_frame(collected / "scores.parquet")
+    examples = Examples(stage.inputs["examples"])
+    scores = scores_of(spec.runs, stage.paths("predictions"), examples, runs, own)
+    with publish_directory(stage.output, stage.inputs) as folder:
+        write_table(transferred(scores), folder / "transfer.parquet")
+        write_table(summarised(scores, spec.confidence), folder / "transfer_summary.parquet")
+
+
+if __name__ == "__main__":
+    run(main)

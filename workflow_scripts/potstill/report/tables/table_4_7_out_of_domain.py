@@ -1,0 +1,63 @@
+"""Table 4.7: how models of one task do on the test sets of others."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from potstill.report.table import Table, rows, span, with_interval, without_repeats
+from potstill.tables import read_frame
+
+MODEL = ["task", "role", "student", "method", "variant"]
+COLUMNS = [
+    "task", "test_task", "model", "method", "variant", "metric", "seeds", "n", "mean", "ci_low", "ci_high", "own_mean",
+    "own_ci_low", "own_ci_high",
+]  # fmt: skip
+
+
+def build(folders: Mapping[str, Path], digits: int) -> Table:
+    """One row per model and test task, its own one included; LaTeX shows the others, with the own score beside."""
+    summary = read_frame(folders["transfer"] / "transfer_summary.parquet")
+    own = summary[summary.task == summary.test_task].set_index(MODEL)[["mean", "ci_low", "ci_high"]]
+    data = summary.join(own.add_prefix("own_"), on=MODEL)
+    # Own test sets first, then others; within each the teacher first, then students and methods in the grid's order.
+    order = pd.DataFrame(
+        {
+            "task": data.task.map(list(dict.fromkeys(data.task)).index),
+            "other": data.test_task != data.task,
+            "test_task": data.test_task.map(list(dict.fromkeys(data.test_task)).index),
+            "student": data.role != "teacher",
+        }
+    )
+    data = data.loc[order.sort_values(["task", "other", "test_task", "student"], kind="stable").index]
+    data = data.rename(columns={"student": "model", "n_seeds": "seeds", "n_examples": "n"})[COLUMNS]
+    data = data.reset_index(drop=True)
+    others = data[data.test_task != data.task]
+    return Table(data, _shown(others, digits), _caption(others, f"{100 * summary.confidence.iloc[0]:g}"))
+
+
+def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
+    cells = [
+        {
+            "Trained on": row.task,
+            "Tested on": row.test_task,
+            "Model": row.model,
+            "Method": row.method,
+            "Own test set (%)": with_interval(row.own_mean, row.own_ci_low, row.own_ci_high, digits),
+            "Other test set (%)": with_interval(row.mean, row.ci_low, row.ci_high, digits),
+        }
+        for row in rows(data)
+    ]
+    return without_repeats(pd.DataFrame(cells), ["Trained on", "Tested on", "Model"])
+
+
+def _caption(data: pd.DataFrame, level: str) -> str:
+    tests = ", ".join(f"{task}: n = {n}" for task, n in data.groupby("test_task", sort=False).n.first().items())
+    metrics = ", ".join(dict.fromkeys(data.metric))
+    seeds = data[data.method != "teacher"].seeds
+    alone = " With one seed they cover other examples only." if (seeds == 1).any() else ""
+    return (
+        f"Scores ({metrics}) on the test set of the task that a model was made for, and on those of other tasks ({tests}), for "
+        f"which nothing was trained or selected: mean over {span(seeds)} seed(s) of the variant that the own validation set "
+        f"selects. Brackets: {level} % interval over other seeds and other examples of the same test set.{alone}"
+    )
