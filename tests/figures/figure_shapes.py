@@ -103,7 +103,8 @@ class Shape:
         )
         half = 0.02 + 0.004 * (np.arange(len(frame)) % 3)
         return frame[["task", "student", "method", "n_seeds"]].assign(
-            baseline="b0",
+            other="b0",
+            role="confirmatory",
             difference=difference,
             ci_low=difference - half,
             ci_high=difference + half,

@@ -122,7 +122,14 @@ class Experiment(Record):
     benchmark: BenchmarkSettings = BenchmarkSettings()
     comparison: ComparisonSettings = ComparisonSettings()
     tables: tuple[str, ...] = Field(
-        ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs"),
+        (
+            "table_4_1_main_results",
+            "table_4_2_kd1_ablation",
+            "table_4_3_significance",
+            "table_4_4_retention",
+            "benchmarks",
+            "runs",
+        ),
         description="tables of the summary",
     )
     figures: tuple[str, ...] | None = Field(None, description="figures of figures.yaml; null: all")

@@ -17,7 +17,7 @@ from potstill.plan.specs.figure import FigureSpec
 from potstill.plan.specs.table import TABLES, TableSpec
 
 COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
-COMPARISON = ("summary.parquet", "contrasts.parquet")
+COMPARISON = ("summary.parquet", "contrasts.parquet", "retention.parquet", "wins.parquet", "budget.parquet")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_1_main_results": ("collected", "comparison"),
     "table_4_2_kd1_ablation": ("collected", "comparison"),
     "table_4_3_significance": ("comparison",),
+    "table_4_4_retention": ("comparison",),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }
