@@ -13,7 +13,14 @@ from project import Project
 
 pytestmark = pytest.mark.slow
 
-TABLES = ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs")
+TABLES = (
+    "table_4_1_main_results",
+    "table_4_2_kd1_ablation",
+    "table_4_3_significance",
+    "table_4_4_retention",
+    "benchmarks",
+    "runs",
+)
 
 
 def runs(project: Project, experiment: str) -> pd.DataFrame:
