@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from potstill.report.collecting_transfer import summarised, transferred
-from potstill.statistics.comparison import contrast, matrices, summarise
+from potstill.plan.specs.compare import ComparisonSettings
+from potstill.statistics.comparison import compare
 from potstill.tables import write_table
 
 TEACHER = "smollm2-135m"
@@ -83,13 +84,11 @@ def write_benchmarks(directory: Path) -> None:
 
 
 def write_comparison(directory: Path) -> None:
-    """Write `summary.parquet` and `contrasts.parquet`, as `compare.py` does with its default settings."""
+    """Write the tables of the comparison, as `compare.py` does with its default settings."""
     directory.mkdir(parents=True, exist_ok=True)
     runs = collected_runs()
-    cells = matrices(collected_scores(runs))
-    write_table(summarise(cells, runs, 0.95), directory / "summary.parquet")
-    contrasts = contrast(cells, runs, baseline="b0", confidence=0.95, family="task", power=0.8)
-    write_table(contrasts, directory / "contrasts.parquet")
+    for name, table in compare(runs, collected_scores(runs), **ComparisonSettings().as_json()).items():
+        write_table(table, directory / f"{name}.parquet")
 
 
 def write_transfer(directory: Path) -> None:

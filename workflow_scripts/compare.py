@@ -5,18 +5,18 @@ from potstill.stage import Stage, run
 
 
 def main(stage: Stage) -> None:
-    """Write `summary.parquet` and `contrasts.parquet`."""
+    """Write the tables of the comparison, one Parquet file each."""
     from potstill.plan.specs.compare import CompareSpec
-    from potstill.statistics.comparison import contrast, matrices, summarise
+    from potstill.statistics.comparison import compare
     from potstill.tables import read_frame, write_table
 
     verify_products(stage.inputs)
     settings = CompareSpec.parse(stage.spec).comparison
-    runs = read_frame(stage.path("collected") / "runs.parquet")
-    cells = matrices(read_frame(stage.path("collected") / "scores.parquet"))
+    collected = stage.path("collected")
+    runs, scores = (read_frame(collected / f"{name}.parquet") for name in ("runs", "scores"))
     with publish_directory(stage.output, stage.inputs) as folder:
-        write_table(summarise(cells, runs, settings.confidence), folder / "summary.parquet")
-        write_table(contrast(cells, runs, **settings.as_json()), folder / "contrasts.parquet")
+        for name, table in compare(runs, scores, **settings.as_json()).items():
+            write_table(table, folder / f"{name}.parquet")
 
 
 if __name__ == "__main__":

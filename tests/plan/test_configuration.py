@@ -168,6 +168,16 @@ UNKNOWN_NAMES = {
         {"comparison.baseline": "bo"},
         ["comparison.baseline: 'bo' is not one of", "did you mean 'b0'?"],
     ),
+    "confirmatory": (
+        DEMO,
+        {"comparison.confirmatory": ["kd2", "kd"]},
+        ["comparison.confirmatory: 'kd' is not one of", "did you mean 'kd"],
+    ),
+    "confirmatory-baseline": (
+        DEMO,
+        {"comparison.confirmatory": ["kd1", "b0"]},
+        ["comparison.confirmatory: b0 is the baseline", "remove it"],
+    ),
     "table": (
         DEMO,
         {"tables": ["table_4_1"]},

@@ -121,6 +121,7 @@ def test_the_confidence_changes_what_shows_it(plan):
         "tables/table_4_1_main_results",
         "tables/table_4_2_kd1_ablation",
         "tables/table_4_3_significance",
+        "tables/table_4_4_retention",
         "report",
     }
     assert FIGURE in reads

@@ -173,7 +173,7 @@ def test_stages_from_runs_to_table(artefacts, tmp_path):
         files = sorted(p for p in experiment.rglob("*") if p.is_file())
         contents.append([(p.relative_to(experiment), p.read_bytes()) for p in files])
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 4 + 2 + 2 + 3
+    assert len(contents[0]) == 4 + 5 + 2 + 3
     rows = pd.read_csv(table)
     assert rows[rows.method == "kd2"]["mean"].notna().all()
     assert not np.isclose(rows["mean"], 0).all()

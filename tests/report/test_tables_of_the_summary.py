@@ -3,6 +3,8 @@
 import importlib
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -51,13 +53,20 @@ def test_files_are_well_formed(products, tmp_path, name):
         assert text.count(f"\\{rule}") == 1
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     body = text[text.index("\\toprule") : text.index("\\bottomrule")]
-    columns = re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)[1]
-    lines = [line.strip() for line in body.splitlines() if line.strip().endswith(r"\\")]
-    assert len(lines) == len(table.shown) + 1
+    columns = re.search(r"\\begin\{(?:tabular|longtable)\}\{((?:[lr]|p\{\d+pt\})+)\}", text)[1]
+    columns = re.sub(r"\{.*?\}", "", columns)
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    above = [line for line in lines if line.startswith("\\multicolumn")]
+    assert len(lines) == len(table.shown) + 1 + len(above)
+    if table.heading:
+        changes = table.shown[table.heading].ne(table.shown[table.heading].shift()).sum()
+        assert len(above) == changes > 0
     for line in lines:
-        assert len(cells(line)) == len(columns) == table.shown.shape[1]
+        if line not in above:
+            assert len(cells(line)) == len(columns) == table.shown.shape[1] - bool(table.heading)
         assert not re.search(r"(?<!\\)[%#$_]", line), line
     assert not re.search(r"(?<!\\)[%#$_]", re.search(r"\\caption\{(.*)\}", text)[1])
+    assert text.count("\\begin{") == text.count("\\end{")
     assert "textbf" not in text  # no bold-the-best
     assert "nan" not in body.lower()
 
@@ -88,9 +97,9 @@ def test_main_results_hold_the_means_of_the_runs_by_every_metric(products):
         assert part.model.iloc[1] == "constant answer"
 
 
-def test_main_results_shown_with_intervals_and_without_repeats(products):
+def test_main_results_shown_with_intervals(products):
     shown = build("table_4_1_main_results", products, digits=2).shown
-    assert shown.Task.tolist().count("sentiment (accuracy)") == 1
+    assert "sentiment (accuracy): minilm-6l, 22.7 M parameters" in set(shown.Model)
     students = shown[~shown.Method.isin(["teacher", "majority class", "most frequent answer"])]
     assert students["Score (%)"].str.fullmatch(r"\d\d\.\d\d \[\d\d\.\d\d, \d\d\.\d\d\]").all()
 
@@ -98,7 +107,7 @@ def test_main_results_shown_with_intervals_and_without_repeats(products):
 def test_captions_say_what_the_design_cannot(products):
     caption = build("table_4_1_main_results", products).caption
     contrasts = read_frame(products["comparison"] / "contrasts.parquet")
-    mde = contrasts[contrasts.task == "squad"].mde
+    mde = contrasts[(contrasts.task == "squad") & (contrasts.role == "confirmatory")].mde
     for part in (
         "sentiment: n = 400",
         "95 % interval",
@@ -114,13 +123,13 @@ def test_kept_runs_are_marked(products, tmp_path):
     runs = read_frame(products["collected"] / "runs.parquet")
     runs["kept"] = (runs.method == "kd2") & (runs.seed == 1)
     table = build("table_4_1_main_results", changed(products, tmp_path, runs=runs))
-    assert table.shown.Method.tolist().count("kd2*") == 2
+    assert table.shown.Method.str.count(r"kd2\*").sum() == 2
     assert "*: trained by earlier code and kept." in table.caption
 
 
 def test_ablation_is_a_grid_with_one_chosen_point_per_student(products):
     table = build("table_4_2_kd1_ablation", products)
-    assert list(table.shown) == ["Task", "Model", "Method", "T", "alpha = 0.5", "alpha = 0.9"]
+    assert list(table.shown) == ["Grid", "T", "alpha = 0.5", "alpha = 0.9"]
     stars = table.shown[["alpha = 0.5", "alpha = 0.9"]].map(lambda cell: cell.endswith("*"))
     assert stars.to_numpy().sum() == 4
     row = table.data[(table.data.temperature == 4) & (table.data.alpha == 0.9)].iloc[0]
@@ -147,7 +156,24 @@ def test_ablation_keeps_other_options_apart(products, tmp_path):
     table = build("table_4_2_kd1_ablation", changed(products, tmp_path, **double))
     assert sorted(table.data.other.unique()) == ["divergence=jsd", "divergence=kl"]
     assert len(table.shown) == 2 * 2 * 2  # students, temperatures, divergences
-    assert "Other" in table.shown
+    assert table.shown.Grid.str.endswith(", divergence=jsd").sum() == 4
+
+
+def test_a_grid_with_many_weights_shows_means_and_says_how_sure_they_are(products, tmp_path):
+    runs = read_frame(products["collected"] / "runs.parquet")
+    summary = read_frame(products["comparison"] / "summary.parquet")
+    one = (runs.method == "kd1") & (runs.variant == "T2_a0.5") & (runs.task == "squad")
+    grid = [runs[one].assign(variant=f"T2_a{k}", alpha=k / 10) for k in range(7)]
+    means = summary[(summary.method == "kd1") & (summary.variant == "T2_a0.5") & (summary.task == "squad")]
+    folders = changed(
+        products,
+        tmp_path,
+        runs=pd.concat(grid),
+        summary=pd.concat(means.assign(variant=f"T2_a{k}") for k in range(7)),
+    )
+    table = build("table_4_2_kd1_ablation", folders)
+    assert table.shown.iloc[0, 2:].str.fullmatch(r"\d\d\.\d\*?").all()
+    assert "points either way" in table.caption
 
 
 @pytest.mark.parametrize("name", ["table_4_2_kd1_ablation", "table_4_3_significance"])
@@ -166,13 +192,116 @@ def test_nothing_to_show_is_said(products, tmp_path, name):
 def test_significance_shows_points_and_explains_its_notes(products):
     table = build("table_4_3_significance", products)
     first = table.data.iloc[0]
-    assert table.shown.Difference[0].startswith(f"{100 * first.difference:+.1f} [")
-    assert table.shown.MDE[0] == f"{100 * first.mde:.1f}"
-    one = table.data.n_seeds == 1
-    assert (table.shown["Paired t"][one] == "--").all()
+    assert table.shown.Difference.iloc[0].startswith(f"{100 * first.difference:+.1f} [")
+    assert table.shown.MDE.iloc[0] == f"{100 * first.mde:.1f}"
+    assert table.shown["p adj."].iloc[0] == rendering.p_value(first.p_adjusted)
+    one = table.shown.Group.str.startswith("squad")
+    assert (table.shown["Paired t (p)"][one] == "--").all()
     letter = re.search(r"\((\w)\) one seed", table.caption)[1]
     assert table.shown.Note[one].str.contains(letter).all()
     assert not table.shown.Note[~one].str.contains(letter).any()
+
+
+def test_significance_sets_exploratory_contrasts_apart_and_leaves_the_grid_to_the_csv(products):
+    table = build("table_4_3_significance", products)
+    roles = table.shown.Group.str.extract(r", (\w+)$")[0]
+    assert roles.drop_duplicates().tolist() == ["confirmatory", "exploratory"]
+    assert (roles == "confirmatory").sum() == (table.data.role == "confirmatory").sum() == 12
+    left_out = len(table.data) - len(table.shown)
+    assert left_out == 2 * 2 * 3  # three of four variants of kd1, two students, two tasks
+    assert f"{left_out} contrasts of variants that validation did not select are in the CSV" in table.caption
+    assert "Holm within each task (6, 6 contrasts)" in table.caption
+
+
+@pytest.mark.parametrize(
+    ("seeds", "examples", "text"),
+    [(4.0, 900.0, "4 seeds"), (float("nan"), 331_287.0, "n = 331,000"), (float("nan"), float("nan"), "--")],
+)
+def test_significance_says_what_would_be_needed(products, tmp_path, seeds, examples, text):
+    contrasts = read_frame(products["comparison"] / "contrasts.parquet")
+    contrasts = contrasts.assign(seeds_needed=seeds, examples_needed=examples)
+    assert set(build("table_4_3_significance", changed(products, tmp_path, contrasts=contrasts)).shown.Needs) == {text}
+
+
+def test_tied_students_are_marked_and_the_mark_is_explained(products):
+    table = build("table_4_1_main_results", products)
+    marked = table.shown.Method.str.endswith("†")
+    assert marked.equals(table.data.tied.astype(bool))
+    assert table.data[marked].groupby("task").size().min() > 1
+    assert set(table.data[marked].metric) == {"accuracy", "f1"}  # primary metrics
+    assert "†: cannot be told from the task's best student" in table.caption
+    assert "more trials" in table.caption
+    assert r"kd2\textdagger{}" in latex(table.shown, table.caption, "tab:x", table.heading)
+
+
+def test_retention_says_yes_no_or_not_shown(products, tmp_path):
+    retention = read_frame(products["comparison"] / "retention.parquet")
+    table = build("table_4_4_retention", products)
+    verdicts = table.shown["Keeps 97 %"]
+    assert set(verdicts) == {"no", "not shown"}
+    assert (verdicts == "no").equals(retention.ci_high < 0.97)
+    assert "On sentiment no student is shown to keep 97 %; the highest, minilm-6l with kd2" in table.caption
+    assert "squad: one seed" in table.caption
+
+    keeps = retention.assign(keeps=retention.method == "kd1", p_holm=0.01)
+    table = build("table_4_4_retention", changed(products, tmp_path, retention=keeps))
+    assert (table.shown["Keeps 97 %"] == "yes").sum() == 4
+    assert "On squad 2 of 8 are shown to keep 97 %; the smallest is minilm-2l with kd1" in table.caption
+
+
+LONG_NAMES = {
+    "minilm-6l": "TinyLlama-1.1B-Chat-v1.0",
+    "minilm-2l": "SmolLM2-360M-Instruct-8bit",
+    "smollm2-135m": "Qwen2.5-7B-Instruct",
+    "kd3": "kd1_contrastive_with_a_long_name",
+}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+@pytest.mark.parametrize("names", [{}, LONG_NAMES], ids=["short", "long"])
+def test_tables_fit_a4(products, tmp_path, names):
+    tables = {
+        (folder, path.stem): read_frame(path).replace(names)
+        for folder in ("collected", "comparison")
+        for path in products[folder].iterdir()
+        if path.stem != "wins"  # holds lists, which pandas cannot replace names in; no table reads it
+    }
+    folders = changed(products, tmp_path, **{name: frame for (_, name), frame in tables.items()})
+    inputs = []
+    for name in TABLES:
+        if name.startswith("table_4_") and set(TABLES[name]) <= {"collected", "comparison"}:
+            write(build(name, folders), tmp_path, name)
+            inputs.append(rf"\input{{{name}}}")
+    packages = r"\usepackage[textwidth=160mm,textheight=240mm]{geometry}\usepackage{booktabs,longtable}"
+    (tmp_path / "all.tex").write_text(
+        rf"\documentclass[12pt,a4paper]{{article}}{packages}\begin{{document}}{' '.join(inputs)}\end{{document}}"
+    )
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"], cwd=tmp_path, capture_output=True
+    )
+    log = (tmp_path / "all.log").read_text(errors="replace")
+    assert done.returncode == 0, log[-2000:]
+    assert "Overfull" not in log
+    assert "Float too large" not in log
+
+
+def test_wide_tables_get_smaller_letters_then_broken_lines():
+    def text(width, columns):
+        shown = pd.DataFrame({f"c{i}": ["x" * width] for i in range(columns)})
+        return latex(shown, "", "tab:x")
+
+    assert r"\fontsize{8}" in text(20, 4)
+    assert r"\fontsize{7}" in text(26, 4)
+    assert "p{" not in text(26, 4)
+    assert r"p{" in text(40, 4)
+    assert "_\\allowbreak" in latex(pd.DataFrame({"c": ["a_b" * 60]}), "", "tab:x")
+
+
+def test_long_tables_break_over_pages():
+    short, long = (latex(pd.DataFrame({"c": ["x"] * rows}), "", "tab:x") for rows in (40, 41))
+    assert "longtable" not in short
+    assert long.count("longtable") == 3  # the package, begin, end
+    assert r"\endhead" in long
 
 
 def test_runs_map_names_to_folders(products):

@@ -19,6 +19,7 @@ TABLES = (
     "table_4_2_kd1_ablation",
     "table_4_3_significance",
     "table_4_6_cost",
+    "table_4_4_retention",
     "benchmarks",
     "runs",
 )

@@ -162,6 +162,11 @@ def _methods(configuration: Configuration, root: Path) -> Iterator[str]:
         yield f"{path}: comparison.baseline: {baseline!r} is not one of the methods{suggestion(baseline, experiment.methods)}"
     elif len(experiment.methods) == 1:
         yield f"{path}: methods: found only the baseline {baseline!r}; add one to compare with it, such as kd1: {{}}"
+    for label in experiment.comparison.confirmatory or ():
+        if label not in experiment.methods:
+            yield f"{path}: comparison.confirmatory: {label!r} is not one of the methods{suggestion(label, experiment.methods)}"
+        elif label == baseline:
+            yield f"{path}: comparison.confirmatory: {label} is the baseline that the others are compared with; remove it"
     runs: dict[str, str] = {}
     for label, settings in experiment.methods.items():
         method = methods.load(settings.method)

@@ -20,9 +20,9 @@ from potstill.plan.specs.table import TABLES, TableSpec
 from potstill.plan.specs.transfer import CollectTransferSpec, TransferredRun
 
 COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
-COMPARISON = ("summary.parquet", "contrasts.parquet")
 COSTS = ("costs.parquet",)
 TRANSFER = ("transfer.parquet", "transfer_summary.parquet")
+COMPARISON = ("summary.parquet", "contrasts.parquet", "retention.parquet", "wins.parquet", "budget.parquet")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_3_significance": ("comparison",),
     "table_4_6_cost": ("costs",),
     "table_4_7_out_of_domain": ("transfer",),
+    "table_4_4_retention": ("comparison",),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }

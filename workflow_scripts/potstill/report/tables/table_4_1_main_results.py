@@ -2,18 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from potstill.report.table import Table, number, percent, rows, span, with_interval, without_repeats
+from potstill.report.table import Table, number, rows, shortened, span, with_interval
 from potstill.tables import read_frame
 
 KEYS = ["task", "role", "student", "method", "variant"]
 COLUMNS = [
-    "task", "metric", "model", "method", "variant", "seeds", "n", "mean", "ci_low", "ci_high", "sd_seeds", "retention",
-    "retention_ci_low", "retention_ci_high", "parameters_millions", "train_seconds", "kept",
+    "task", "metric", "model", "method", "variant", "trials", "seeds", "n", "mean", "ci_low", "ci_high", "tied",
+    "sd_seeds", "retention", "retention_ci_low", "retention_ci_high", "parameters_millions", "train_seconds", "kept",
 ]  # fmt: skip
+TIED = "†"
 
 
 def build(folders: Mapping[str, Path], digits: int) -> Table:
@@ -38,7 +40,7 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     data = table.rename(columns={"student": "model", "n_seeds": "seeds", "n_examples": "n", "sd": "sd_seeds"})
     data["parameters_millions"] = data.parameters / 1e6
     data = data[COLUMNS]
-    return Table(data, _shown(data, digits), _caption(data, summary, contrasts))
+    return Table(data, _shown(data, digits), _caption(data, summary, contrasts), heading="Model")
 
 
 def _constant_rows(constants: pd.DataFrame, n: int) -> pd.DataFrame:
@@ -52,6 +54,7 @@ def _constant_rows(constants: pd.DataFrame, n: int) -> pd.DataFrame:
             "variant": constants.answer.where(constants.answer != "", "(empty)"),
             "n_examples": n,
             "mean": constants.score,
+            "tied": False,
             "kept": False,
         }
     )
@@ -60,23 +63,32 @@ def _constant_rows(constants: pd.DataFrame, n: int) -> pd.DataFrame:
 def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
     cells = [
         {
-            "Task": f"{row.task} ({row.metric})",
-            "Model": row.model,
-            "Method": row.method + ("*" if row.kept else ""),
-            "Variant": row.variant,
-            "Seeds": number(row.seeds, 0),
-            "n": number(row.n, 0),
+            "Model": _heading(row),
+            "Method": row.method + ("*" if row.kept else "") + (TIED if row.tied else ""),
+            "Variant": shortened(row.variant, 20),
+            "Trials": _of_student(row, row.trials),
+            "Seeds": _of_student(row, row.seeds),
             "Score (%)": with_interval(row.mean, row.ci_low, row.ci_high, digits),
-            "SD": percent(row.sd_seeds, digits),
+            "SD": number(100 * row.sd_seeds, digits),
             "Retention (%)": "100"
             if row.method == "teacher"
             else with_interval(row.retention, row.retention_ci_low, row.retention_ci_high, digits),
-            "Params (M)": number(row.parameters_millions, 1),
-            "Train (s)": number(row.train_seconds, 0),
         }
         for row in rows(data)
     ]
-    return without_repeats(pd.DataFrame(cells), ["Task", "Model"])
+    return pd.DataFrame(cells)
+
+
+def _of_student(row: Any, count: float) -> str:
+    """A count that neither a teacher nor a constant answer has."""
+    return "" if row.method == "teacher" or pd.isna(count) else number(count, 0)
+
+
+def _heading(row: Any) -> str:
+    """What stands above a model's rows."""
+    task = f"{row.task} ({row.metric})"
+    size = "" if pd.isna(row.parameters_millions) else f", {row.parameters_millions:.1f} M parameters"
+    return f"{task}: {row.model}{size}"
 
 
 def _caption(data: pd.DataFrame, summary: pd.DataFrame, contrasts: pd.DataFrame) -> str:
@@ -85,19 +97,23 @@ def _caption(data: pd.DataFrame, summary: pd.DataFrame, contrasts: pd.DataFrame)
     level = f"{100 * summary.confidence.iloc[0]:g}"
     sentences = [
         f"Test scores ({tests}) as the mean over seeds (per row: {span(students.seeds.astype(int))}); where a method "
-        "has a grid, the variant with the best validation score.",
+        "has a grid, the variant with the best validation score of so many trials.",
         f"Brackets: {level} % interval over other seeds and other test examples; SD: over seeds.",
         "Retention: share of the teacher's score, this teacher taken as given.",
+        f"{TIED}: cannot be told from the task's best student on its primary metric (no other student is better in "
+        f"pairwise tests, {level} % after Holm); which of them comes out highest is luck as far as this design can tell.",
     ]
     if (students.seeds == 1).any():
         one = ", ".join(students[students.seeds == 1].task.unique())
         sentences.append(f"One seed only on {one}: those intervals cover other examples, not other training runs.")
-    detectable = contrasts.dropna(subset="mde")
+    if students.groupby(["task", "model"]).trials.nunique().max() > 1:
+        sentences.append("Methods with more trials were searched longer on the validation split.")
+    detectable = contrasts[(contrasts.role == "confirmatory") & contrasts.mde.notna()]
     if len(detectable):
         ranges = ", ".join(
             f"{_range(part.mde)} points on {task}" for task, part in detectable.groupby("task", sort=False)
         )
-        power, baseline = 100 * detectable.power.iloc[0], detectable.baseline.iloc[0]
+        power, baseline = 100 * detectable.power.iloc[0], detectable.other.iloc[0]
         sentences.append(f"Smallest difference to {baseline} found with {power:g} % probability: {ranges}.")
     if np.any(data.kept):
         sentences.append("*: trained by earlier code and kept.")

@@ -1,41 +1,61 @@
-"""Table 4.3: how each method differs from the baseline, and what this design could have seen."""
+"""Table 4.3: how methods differ, which of it was asked beforehand, and what this design could have seen."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from string import ascii_lowercase
+from typing import Any
 
 import pandas as pd
 
-from potstill.report.table import Table, number, p_value, percent, rows, with_interval, without_repeats
+from potstill.report.table import MISSING, Table, number, p_value, percent, rows, with_interval
 from potstill.tables import read_frame
 
 
 def build(folders: Mapping[str, Path], digits: int) -> Table:
-    """One row per task, student and method."""
+    """One row a contrast, the confirmatory ones first.
+
+    LaTeX leaves out the variants that validation did not select: they are in the CSV, and their scores in table 4.2.
+    """
     contrasts = read_frame(folders["comparison"] / "contrasts.parquet")
+    summary = read_frame(folders["comparison"] / "summary.parquet")
     data = contrasts.rename(columns={"student": "model"})
     if data.empty:
         return Table(data, data.astype(str), "This experiment has no method besides the baseline.")
-    letters = _letters(data.note)
+    keys = ["task", "student", "method", "variant"]
+    selected = pd.MultiIndex.from_frame(summary.loc[summary.selected, keys])
+    printed = data[pd.MultiIndex.from_frame(contrasts[keys]).isin(selected)]
+    letters = _letters(printed.note)
     cells = [
         {
-            "Task": row.task,
-            "Model": row.model,
-            "Method": row.method,
+            "Group": f"{row.task} ({row.metric}): {row.model}, {row.role}",
+            "Contrast": f"{row.method} vs. {row.other}",
             "Difference": with_interval(row.difference, row.ci_low, row.ci_high, digits, signed=True),
-            "p": p_value(row.p),
-            "p (Holm)": p_value(row.p_holm),
+            "p adj.": p_value(row.p_adjusted),
             "MDE": percent(row.mde, digits),
-            "d": number(row.cohens_d, 2),
-            "g": number(row.hedges_g, 2),
-            "Paired t": number(row.paired_t, 2),
-            "p (t)": p_value(row.paired_t_p),
-            "Seeds": number(row.n_seeds, 0),
-            "n": number(row.n_examples, 0),
+            "Needs": _needed(row),
+            "g": _effect(row),
+            "d": number(row.cohens_d, 1),
+            "Paired t (p)": MISSING
+            if pd.isna(row.paired_t)
+            else f"{number(row.paired_t, 1)} ({p_value(row.paired_t_p)})",
             "Note": ", ".join(sorted(letters[note] for note in _notes(row.note))),
         }
-        for row in rows(data)
+        for row in rows(printed)
     ]
-    return Table(data, without_repeats(pd.DataFrame(cells), ["Task", "Model"]), _caption(data, letters))
+    return Table(data, pd.DataFrame(cells), _caption(data, len(data) - len(printed), letters), heading="Group")
+
+
+def _needed(row: Any) -> str:
+    """Seeds, or else examples, that would find the observed difference."""
+    if pd.notna(row.seeds_needed):
+        return f"{row.seeds_needed:.0f} seeds"
+    return MISSING if pd.isna(row.examples_needed) else f"n = {float(f'{row.examples_needed:.3g}'):,.0f}"
+
+
+def _effect(row: Any) -> str:
+    if pd.isna(row.hedges_g):
+        return MISSING
+    return f"{row.hedges_g:.1f} [{row.hedges_g_low:.1f}, {row.hedges_g_high:.1f}]"
 
 
 def _notes(note: str) -> list[str]:
@@ -46,19 +66,37 @@ def _notes(note: str) -> list[str]:
 
 def _letters(notes: pd.Series) -> dict[str, str]:
     different = dict.fromkeys(part for note in notes for part in _notes(note))
-    return {part: chr(ord("a") + index) for index, part in enumerate(different)}
+    return {part: ascii_lowercase[index % 26] * (1 + index // 26) for index, part in enumerate(different)}
 
 
-def _caption(data: pd.DataFrame, letters: dict[str, str]) -> str:
+def _caption(data: pd.DataFrame, left_out: int, letters: dict[str, str]) -> str:
     first = data.iloc[0]
+    designs = ", ".join(
+        f"{task}: n = {part.n_examples.iloc[0]}"
+        + ("" if part.n_clusters.iloc[0] == part.n_examples.iloc[0] else f" in {part.n_clusters.iloc[0]} clusters")
+        + f", {part.n_seeds.min()} seed(s), disagreement {100 * part.disagreement.median():.0f} %"
+        + ("" if part.seed_sd.isna().all() else f", SD over seeds {percent(part.seed_sd.median(), 1)} points")
+        for task, part in data.groupby("task", sort=False)
+    )
     sentences = [
-        f"Difference to {first.baseline} in points of the primary metric, same test examples, with its "
-        f"{100 * first.confidence:g} % interval over other seeds and other examples, and the p-value of the same test; "
-        "with one seed and right-or-wrong scores p is McNemar's exact one.",
-        f"MDE: smallest true difference that this design finds with {100 * first.power:g} % probability, in points.",
-        "d, g (d corrected for few seeds) and paired t look at the seeds alone, not at the test set's size; with few "
-        "seeds a d that is significant is large by construction.",
+        f"Differences in points on the same test examples, with {100 * first.confidence:g} % intervals over other seeds "
+        f"and other examples, and the p-value of the same two-way test ({designs}; medians).",
+        f"Confirmatory: fixed beforehand, p adj. by Holm within {_family(data, 'confirmatory')}. Exploratory: whatever "
+        f"else was looked at, p adj. by Benjamini-Hochberg within {_family(data, 'exploratory')}.",
+        f"MDE: smallest true difference that this design finds with {100 * first.power:g} % probability, in points. "
+        "Needs: seeds, with these examples, or (where no number of seeds would do or seeds are unknown) examples that "
+        "would find the observed difference so often.",
+        "g (Hedges, with interval), Cohen's d and the paired t look at the seeds alone, not at the test set's size; with "
+        "few seeds a d that is significant is large by construction.",
     ]
+    if left_out:
+        sentences.append(f"{left_out} contrasts of variants that validation did not select are in the CSV.")
     if letters:
         sentences.append("Notes: " + "; ".join(f"({letter}) {note}" for note, letter in letters.items()) + ".")
     return " ".join(sentences)
+
+
+def _family(data: pd.DataFrame, role: str) -> str:
+    members = data[data.role == role].groupby("family").size()
+    what = "the experiment" if list(members.index) == ["all"] else "each task"
+    return f"{what} ({', '.join(map(str, members))} contrasts)" if len(members) else what
