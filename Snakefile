@@ -38,6 +38,7 @@ localrules:
     collect_runs,
     collect_benchmarks,
     compare,
+    analyse_errors,
     write_table,
     draw_figure,
     write_report,

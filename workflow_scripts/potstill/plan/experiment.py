@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from potstill.plan.base import Record
+from potstill.plan.specs.analyse import ErrorAnalysisSettings
 from potstill.plan.specs.compare import ComparisonSettings
 from potstill.plan.specs.evaluate import Calibration
 from potstill.plan.specs.model import Precision
@@ -121,8 +122,16 @@ class Experiment(Record):
     targets: TargetSettings = TargetSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     comparison: ComparisonSettings = ComparisonSettings()
+    error_analysis: ErrorAnalysisSettings = ErrorAnalysisSettings()
     tables: tuple[str, ...] = Field(
-        ("table_4_1_main_results", "table_4_2_kd1_ablation", "table_4_3_significance", "benchmarks", "runs"),
+        (
+            "table_4_1_main_results",
+            "table_4_2_kd1_ablation",
+            "table_4_3_significance",
+            "table_4_5_error_analysis",
+            "benchmarks",
+            "runs",
+        ),
         description="tables of the summary",
     )
     figures: tuple[str, ...] | None = Field(None, description="figures of figures.yaml; null: all")

@@ -11,13 +11,21 @@ from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
 from potstill.plan.graph import Graph
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
+from potstill.plan.specs.analyse import OWN_SLICES, AnalyseSpec
 from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
 from potstill.plan.specs.compare import CompareSpec
 from potstill.plan.specs.figure import FigureSpec
+from potstill.plan.specs.prepare import PrepareSpec
 from potstill.plan.specs.table import TABLES, TableSpec
 
-COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
+COLLECTED = (
+    "runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet", "answers.parquet", "examples.parquet",
+)  # fmt: skip
 COMPARISON = ("summary.parquet", "contrasts.parquet")
+ERROR_ANALYSIS = (
+    "agreement.parquet", "calibration.parquet", "options.parquet", "warnings.parquet", "slices.parquet",
+    "differing.parquet",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,16 @@ def build_products(
         "compare.py",
         products=(products["collected"],),
     )
+    analysis, data = _error_analysis(configuration, graph)
+    add(
+        "error_analysis",
+        (f"error_analysis/{file}" for file in ERROR_ANALYSIS),
+        "error_analysis",
+        analysis,
+        "analyse_errors.py",
+        nodes={"data": data} if data else {},
+        products=(products["collected"],),
+    )
     for table in experiment.tables:
         add(
             f"tables/{table}",
@@ -156,6 +174,23 @@ class ReportSpec(Record):
 
     overview: str
     captions: str
+
+
+def _error_analysis(configuration: Configuration, graph: Graph) -> tuple[AnalyseSpec, dict[str, Node]]:
+    """The analysis, and task -> its data set where a slice names a column: only then it depends on the data."""
+    experiment = configuration.experiment
+    settings, examples, data = experiment.error_analysis, {}, {}
+    if set(settings.slices) - set(OWN_SLICES):
+        for task, node in graph.examples.items():
+            examples[task] = PrepareSpec.parse(node.spec)
+            dataset = node.inputs["dataset"]
+            assert isinstance(dataset, Node)
+            data[task] = dataset
+    comparison = experiment.comparison
+    spec = AnalyseSpec(
+        settings=settings, baseline=comparison.baseline, confidence=comparison.confidence, examples=examples
+    )
+    return spec, data
 
 
 def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec, list[Node]]:

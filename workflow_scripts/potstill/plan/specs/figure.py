@@ -7,7 +7,7 @@ from pydantic import Field
 from potstill.plan.base import Record
 
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-Product = Literal["collected", "collected_benchmarks", "comparison"]
+Product = Literal["collected", "collected_benchmarks", "comparison", "error_analysis"]
 
 
 class FigureSettings(Record):

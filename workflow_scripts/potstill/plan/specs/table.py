@@ -6,13 +6,14 @@ from pydantic import Field
 
 from potstill.plan.base import Record
 
-TableInput = Literal["collected", "comparison", "collected_benchmarks"]
+TableInput = Literal["collected", "comparison", "collected_benchmarks", "error_analysis"]
 
 # Table -> the end products that it reads; `potstill/report/tables/<table>.py` makes it.
 TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_1_main_results": ("collected", "comparison"),
     "table_4_2_kd1_ablation": ("collected", "comparison"),
     "table_4_3_significance": ("comparison",),
+    "table_4_5_error_analysis": ("collected", "error_analysis"),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }
