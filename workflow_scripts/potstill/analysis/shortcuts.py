@@ -76,8 +76,8 @@ def warnings(
     """Whatever suggests that the teacher or a student takes a shortcut, in words and with numbers.
 
     Kinds: `constant` (the interval of its score reaches down to what a constant answer scores), `one answer` (a seed
-    answers every example alike), `option` (its share of one answer exceeds gold's by `settings.excess`, and by more than
-    luck of seeds and examples), `empty` (likewise, `settings.empty`), `not finite` (its label logits are no numbers).
+    answers every example alike), `option` (its share of one answer exceeds gold's by `settings.excess`, and not by luck of
+    the examples), `empty` (likewise, `settings.empty`), `not finite` (its label logits are no numbers).
 
     Args:
         baselines: the collected `baselines.parquet`.
@@ -156,7 +156,8 @@ def _options(
         threshold = settings.excess if name else settings.empty
         if share < threshold:
             continue
-        more = (cell.answers == name).astype(float) - (task.gold == name)
+        # These models as they are: other seeds need not have the habit.
+        more = (cell.answers == name).mean(axis=0, keepdims=True) - (task.gold == name)
         estimate = estimate_mean(more, task.clusters)
         # Without variance there is no interval: then there is no luck either.
         if estimate.value >= threshold and not estimate.interval(confidence)[0] <= 0:

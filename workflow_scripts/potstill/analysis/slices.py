@@ -71,10 +71,9 @@ def slices(
 
 def quartiles(values: NDArray[np.float64]) -> list[Group]:
     """Up to four groups of about the same size, named by their smallest and largest value; equal values stay together."""
-    edges = np.unique(np.quantile(values, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf"))
-    group = np.searchsorted(edges[1:], values)
-    found = [group == index for index in range(max(len(edges) - 1, 1))]
-    return [(_span(values[chosen]), chosen) for chosen in found if chosen.any()]
+    upper = np.unique(np.quantile(values, [0.25, 0.5, 0.75, 1], method="inverted_cdf"))
+    group = np.searchsorted(upper, values)
+    return [(_span(values[group == index]), group == index) for index in range(len(upper))]
 
 
 def largest(values: NDArray[np.object_], most: int) -> list[Group]:
