@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from potstill.analysis import agreement, calibration, differing, shortcuts, slices
-from potstill.analysis.answers import read_results
+from potstill.analysis.tables import error_tables
 from potstill.plan.specs.analyse import ErrorAnalysisSettings
 from potstill.statistics.comparison import contrast, matrices, summarise
 from potstill.tables import write_table
@@ -99,15 +98,11 @@ def write_comparison(directory: Path) -> None:
 
 
 def write_error_analysis(directory: Path, collected: Path) -> None:
-    """Write the six tables of an error analysis, as `analyse_errors.py` does with its default settings."""
+    """Write the six tables of an error analysis, as `analyse_errors.py` does with fewer bootstrap draws."""
     directory.mkdir(parents=True, exist_ok=True)
-    results, settings = read_results(collected), ErrorAnalysisSettings(draws=200)
-    write_table(agreement.agreement(results, 0.95), directory / "agreement.parquet")
-    write_table(calibration.calibration(results, settings, 0.95), directory / "calibration.parquet")
-    write_table(shortcuts.options(results, settings.options), directory / "options.parquet")
-    write_table(shortcuts.warnings(results, _baselines(), settings, 0.95), directory / "warnings.parquet")
-    write_table(slices.slices(results, {}, settings, "b0", 0.95), directory / "slices.parquet")
-    write_table(differing.differing(results, settings.examples_shown), directory / "differing.parquet")
+    settings = ErrorAnalysisSettings(draws=200)
+    for name, table in error_tables(collected, {}, settings, "b0", 0.95).items():
+        write_table(table, directory / f"{name}.parquet")
 
 
 def collected_runs() -> pd.DataFrame:

@@ -117,6 +117,7 @@ def _task(folder: Path, task: str, examples: pd.DataFrame, scores: pd.DataFrame,
             f"{folder}/examples.parquet: the examples of task {task} are not sorted, each once. {_AGAIN} {folder}"
         )
     ids = examples.example_id.to_numpy()
+    of_cell = dict(iter(answers.groupby(CELL, sort=False)))
     cells = []
     clusters = None
     for key, part in scores.groupby(CELL, sort=False):
@@ -125,8 +126,7 @@ def _task(folder: Path, task: str, examples: pd.DataFrame, scores: pd.DataFrame,
         of_primary = score_matrix(f"{name} ({primary})", part[part.metric == primary])
         of_exact = score_matrix(f"{name} ({exact})", part[part.metric == exact])
         clusters = of_primary.clusters
-        mine = answers[(answers[CELL[1:]] == [role, student, method, variant]).all(axis=1)]
-        frames = list(_by_seed(folder, name, mine, of_primary.seeds, ids))
+        frames = list(_by_seed(folder, name, of_cell.get(key, answers[:0]), of_primary.seeds, ids))
         if not np.array_equal(of_primary.example_ids, ids):
             raise DataError(f"{name}: scores.parquet and examples.parquet hold other examples. {_AGAIN} {folder}")
         texts = np.array([frame.text for frame in frames], dtype=object)
