@@ -45,8 +45,8 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
             "Score": percent(row.score, digits),
             "Agreement": with_interval(row.agreement, row.agreement_low, row.agreement_high, digits),
             "Inherited": percent(row.inherited_share, digits),
-            "Unlearned": percent(row.unlearned, digits),
-            "Only student": percent(row.only_student, digits),
+            "Lost": percent(row.unlearned, digits),
+            "Gained": percent(row.only_student, digits),
             "KL": number(row.kl, digits + 1),
             "ECE": with_interval(row.ece, row.ece_low, row.ece_high, digits),
         }
@@ -59,15 +59,15 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
 
 
 def _caption(data: pd.DataFrame, agreement: pd.DataFrame) -> str:
-    tests = ", ".join(f"{row.task}: n = {row.n}, {row.metric}" for row in rows(data.drop_duplicates("task")))
+    tests = "; ".join(f"{row.task}: n = {row.n}, {row.metric}" for row in rows(data.drop_duplicates("task")))
     students = data[data.role == "student"]
     level = f"{100 * agreement.confidence.iloc[0]:g}"
     sentences = [
-        f"Students beside their teacher on the test examples ({tests}), in % unless said otherwise; mean over "
-        f"{span(students.seeds)} seed(s), selected variants.",
+        f"Students beside their teacher on the test examples ({tests}), in % unless said otherwise; "
+        f"means over {span(students.seeds)} seed(s), selected variants.",
         f"Agreement: same answer as the teacher, with its {level} % interval over other seeds and other examples.",
         "Inherited: of the student's errors, those that are the teacher's answer.",
-        "Unlearned: the teacher is right and the student wrong; only student: the reverse.",
+        "Lost: the teacher is right and the student wrong, in % of the examples; gained: the reverse.",
     ]
     if data.ece.notna().any():
         luck = data.ece_by_luck.dropna()
