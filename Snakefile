@@ -40,6 +40,7 @@ localrules:
     compare,
     collect_costs,
     collect_transfer,
+    analyse_errors,
     write_table,
     draw_figure,
     write_report,

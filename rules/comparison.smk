@@ -52,6 +52,23 @@ rule compare:
         "python workflow_scripts/compare.py {params.job} 2>&1 | tee -i {log:q}"
 
 
+rule analyse_errors:
+    input:
+        lambda wildcards: PLAN.product_inputs("error_analysis"),
+    output:
+        update(PLAN.outputs("error_analysis")),
+    log:
+        "<results>/logs/analyse_errors/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("error_analysis"),
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("error_analysis"),
+    shell:
+        "python workflow_scripts/analyse_errors.py {params.job} 2>&1 | tee -i {log:q}"
+
+
 rule collect_costs:
     input:
         lambda wildcards: PLAN.product_inputs("costs"),

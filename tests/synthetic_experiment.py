@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from potstill.report.collecting_transfer import summarised, transferred
+from potstill.analysis.tables import error_tables
+from potstill.plan.specs.analyse import ErrorAnalysisSettings
 from potstill.plan.specs.compare import ComparisonSettings
+from potstill.report.collecting_transfer import summarised, transferred
 from potstill.statistics.comparison import compare
 from potstill.tables import write_table
 
@@ -23,6 +25,8 @@ TEACHER_PARAMETERS = 134_500_000
 GRID = {"b0": ["-"], "kd1": ["T2_a0.5", "T2_a0.9", "T4_a0.5", "T4_a0.9"], "kd2": ["-"], "kd3": ["-"]}
 GAIN = {"teacher": 0.55, "b0": 0.0, "kd1": 0.30, "kd2": 0.35, "kd3": 0.12}
 STEPS = 60
+CHOICES = ["negative", "positive"]
+THINGS = ["dog", "cat", "tree", "house", "river", "bridge", "train", "hill"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,15 @@ TASKS = (
 
 
 def write_collected(directory: Path) -> None:
-    """Write `runs.parquet`, `scores.parquet`, `history.parquet` and `baselines.parquet`."""
+    """Write the six tables of the collected runs."""
     directory.mkdir(parents=True, exist_ok=True)
     runs = collected_runs()
     write_table(runs, directory / "runs.parquet")
     write_table(collected_scores(runs), directory / "scores.parquet")
     write_table(_history(runs), directory / "history.parquet")
     write_table(_baselines(), directory / "baselines.parquet")
+    write_table(_examples(), directory / "examples.parquet")
+    write_table(_answers(runs), directory / "answers.parquet")
 
 
 def write_benchmarks(directory: Path) -> None:
@@ -134,6 +140,14 @@ def write_costs(directory: Path) -> None:
     write_table(pd.DataFrame(rows), directory / "costs.parquet")
 
 
+def write_error_analysis(directory: Path, collected: Path) -> None:
+    """Write the six tables of an error analysis, as `analyse_errors.py` does with fewer bootstrap draws."""
+    directory.mkdir(parents=True, exist_ok=True)
+    settings = ErrorAnalysisSettings(draws=200)
+    for name, table in error_tables(collected, {}, settings, "b0", 0.95).items():
+        write_table(table, directory / f"{name}.parquet")
+
+
 def collected_runs() -> pd.DataFrame:
     """One row a run, a task's teacher first."""
     rows = []
@@ -180,6 +194,7 @@ def _run(task: Task, role: str, student: str, method: str, variant: str, seed: i
         "steps": 0 if role == "teacher" else STEPS,
         "tokens_seen": 0 if role == "teacher" else STEPS * 16 * 31,
         "train_seconds": 0.0 if role == "teacher" else round(STUDENTS[student] * 1.9e-6 + 0.1 * abs(seed), 2),
+        "predict_seconds": 2.5 if role == "teacher" else 1.0,
         "parameters": TEACHER_PARAMETERS if role == "teacher" else STUDENTS[student],
         "device": "cpu",
     }
@@ -231,6 +246,60 @@ def _scores(task: Task, student: str, method: str, variant: str, seed: int) -> d
         return {"accuracy": exact}
     partial = _generator("f1", task.name, student, method, variant, seed).beta(1, 3, task.examples).round(3)
     return {"f1": np.where(right, 1.0, partial), "exact_match": exact}
+
+
+def _examples() -> pd.DataFrame:
+    """The test examples: reviews of five to forty words, and questions that ask for one of eight things."""
+    parts = []
+    for task in TASKS:
+        luck = _generator("examples", task.name)
+        classifies = task.kind == "classification"
+        n_words = luck.integers(5, 40, task.examples)
+        label = luck.integers(0, 2, task.examples) if classifies else np.full(task.examples, -1)
+        gold = (
+            np.array(CHOICES)[label] if classifies else np.array(THINGS)[luck.integers(0, len(THINGS), task.examples)]
+        )
+        part = {
+            "task": task.name,
+            "kind": task.kind,
+            **example_ids(task),
+            "prompt": [" ".join(["word"] * n) for n in n_words],
+            "gold": gold,
+            "answers": [[answer] for answer in gold],
+            "label": label.astype("int32"),
+            "choices": [CHOICES if classifies else []] * task.examples,
+            "n_words": n_words.astype("int32"),
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _answers(runs: pd.DataFrame) -> pd.DataFrame:
+    """Answers that are right where the scores are; wrong ones are often the same, as an example suggests them."""
+    examples = _examples()
+    parts = []
+    for run in runs[runs.selected].itertuples():
+        task = next(task for task in TASKS if task.name == run.task)
+        asked = examples[examples.task == run.task].reset_index(drop=True)
+        right = _scores(task, run.student, run.method, run.variant, run.seed)[task.metrics[-1]] == 1
+        luck = _generator("answers", run.run_id)
+        margin = luck.gamma(2, 0.6, task.examples)
+        label, text, logits = asked.label, asked.gold, [[]] * task.examples
+        if task.kind == "classification":
+            label = pd.Series(np.where(right, label, 1 - label), dtype="int32")
+            text = np.array(CHOICES)[label]
+            logits = [[0.0, m] if chosen else [m, 0.0] for m, chosen in zip(margin, label, strict=True)]
+        else:
+            tempting = np.array([f"thing {i}" for i in range(task.examples)])
+            own = np.array([f"{run.method} {i}" for i in range(task.examples)])
+            wrong = np.where(
+                luck.random(task.examples) < 0.05, "", np.where(luck.random(task.examples) < 0.6, tempting, own)
+            )
+            text = np.where(right, "The " + text + ".", wrong)
+        keys = {key: getattr(run, key) for key in ("task", "role", "student", "method", "variant", "seed")}
+        part = pd.DataFrame(keys, index=asked.index).assign(example_id=asked.example_id, label=label)
+        parts.append(part.assign(logits=logits, text=text, n_tokens=np.int32(0 if run.task == "sentiment" else 3)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _history(runs: pd.DataFrame) -> pd.DataFrame:

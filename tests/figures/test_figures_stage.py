@@ -176,10 +176,13 @@ def documented(tmp_path_factory):
         patch.syspath_prepend(str(ROOT / "tests"))
         import synthetic_experiment
     root = tmp_path_factory.mktemp("documented")
-    products = {name: root / name for name in ("collected", "collected_benchmarks", "comparison", "transfer")}
+    products = {
+        name: root / name for name in ("collected", "collected_benchmarks", "comparison", "error_analysis", "transfer")
+    }
     synthetic_experiment.write_collected(products["collected"])
     synthetic_experiment.write_benchmarks(products["collected_benchmarks"])
     synthetic_experiment.write_comparison(products["comparison"])
+    synthetic_experiment.write_error_analysis(products["error_analysis"], products["collected"])
     synthetic_experiment.write_transfer(products["transfer"])
     return products
 

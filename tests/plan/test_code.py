@@ -21,7 +21,14 @@ STAGES = [
     *((f"{name}.py", ()) for name in ("fetch_model", "fetch_dataset", "prepare_task", "predict_teacher")),
     *(
         (f"{name}.py", ())
-        for name in ("benchmark_model", "collect_runs", "collect_benchmarks", "compare", "write_report")
+        for name in (
+            "benchmark_model",
+            "collect_runs",
+            "collect_benchmarks",
+            "compare",
+            "analyse_errors",
+            "write_report",
+        )
     ),
     *(("train_student.py", (f"potstill.methods.{m}", f"potstill.plan.methods.{m}")) for m in METHODS),
     *(("capture_targets.py", (f"potstill.targets.{kind}",)) for kind in TARGETS),

@@ -118,16 +118,37 @@ def test_the_confidence_changes_what_shows_it(plan):
     reads = {f"figures/{name}" for name, s in after.configuration.figures.items() if "comparison" in s.inputs}
     assert changed(before, after) == reads | {
         "comparison",
+        "error_analysis",
         "tables/table_4_1_main_results",
         "tables/table_4_2_kd1_ablation",
         "tables/table_4_3_significance",
         "tables/table_4_4_retention",
+        "tables/table_4_5_error_analysis",
         "report",
     }
     assert FIGURE in reads
     assert "figures/fig_loss_curves" not in reads
     assert before.graph.nodes.keys() == after.graph.nodes.keys()
     assert all(before.graph.nodes[kind].keys() == after.graph.nodes[kind].keys() for kind in before.graph.nodes)
+
+
+def test_settings_of_the_error_analysis_change_it_alone(plan):
+    before, after = plan("demo"), plan("demo", {"error_analysis.examples_shown": 5})
+    reads = {f"figures/{name}" for name, s in after.configuration.figures.items() if "error_analysis" in s.inputs}
+    assert changed(before, after) == reads | {"error_analysis", "tables/table_4_5_error_analysis", "report"}
+
+
+def test_the_error_analysis_reads_the_data_where_a_slice_names_a_column(plan):
+    own = plan("smoke", {"error_analysis.slices": ["label", "length"]}).products["error_analysis"]
+    assert own.flat_nodes() == []
+    assert own.spec["examples"] == {}
+    column = plan("smoke", {"error_analysis.slices": ["label", "text"]})
+    product = column.products["error_analysis"]
+    assert [node.kind for node in product.flat_nodes()] == ["assets"]
+    data = next(iter(column.graph.examples.values())).inputs["dataset"]
+    assert product.nodes["data"] == {"smoke-reviews": data}
+    assert data.marker("results") in column.product_inputs("error_analysis")
+    assert f'"data":{{"smoke-reviews":"{data.directory("results")}"}}' in column.product_arguments("error_analysis")
 
 
 def test_benchmark_settings_reach_what_shows_sizes_and_speeds(plan):

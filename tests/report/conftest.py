@@ -82,7 +82,13 @@ class Artefacts:
         validation = pd.Series(
             [1.0] * right + [0.0] * (VALIDATION - right), [f"validation {i:03d}" for i in range(VALIDATION)]
         )
-        facts = {"parameters": run.parameters, "device": "cpu", "seed": run.seed, "method": run.method}
+        facts = {
+            "predict_seconds": run.predict_seconds,
+            "parameters": run.parameters,
+            "device": "cpu",
+            "seed": run.seed,
+            "method": run.method,
+        }
         if run.role == "student":
             facts |= {"steps": run.steps, "tokens_seen": run.tokens_seen, "train_seconds": run.train_seconds}
         with writing(directory, spec={}) as folder:
@@ -126,10 +132,12 @@ def fresh_artefacts(tmp_path):
 def products(tmp_path_factory):
     """Folders of the collected results and of the comparison, by the name of the end product."""
     folder = tmp_path_factory.mktemp("experiment")
-    folders = {name: folder / name for name in ("collected", "comparison", "collected_benchmarks", "costs", "transfer")}
+    names = ("collected", "comparison", "collected_benchmarks", "costs", "error_analysis", "transfer")
+    folders = {name: folder / name for name in names}
     synthetic.write_collected(folders["collected"])
     synthetic.write_benchmarks(folders["collected_benchmarks"])
     synthetic.write_comparison(folders["comparison"])
+    synthetic.write_error_analysis(folders["error_analysis"], folders["collected"])
     synthetic.write_costs(folders["costs"])
     synthetic.write_transfer(folders["transfer"])
     return folders

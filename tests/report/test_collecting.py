@@ -10,10 +10,19 @@ import pandas as pd
 import pytest
 from potstill.artefacts import writing
 from potstill.errors import ArtefactError, DataError
-from potstill.plan.specs.collect import CollectedBenchmark, CollectSpec
-from potstill.report.collecting import Examples, baselines, collect, selected
+from potstill.plan.specs.collect import CollectedBenchmark, CollectedRun, CollectSpec
+from potstill.report.collecting import (
+    ANSWERS,
+    TEST_EXAMPLES,
+    Examples,
+    answers,
+    baselines,
+    collect,
+    selected,
+    shown_examples,
+)
 from potstill.report.collecting_benchmarks import collect_benchmarks
-from potstill.tables import read_frame
+from potstill.tables import read_frame, write_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +67,45 @@ def test_clusters_come_from_the_examples(tables):
     _, scores, _ = tables
     squad = scores[scores.task == "squad"]
     assert squad.groupby("cluster_id").example_id.nunique().unique().tolist() == [4]
+
+
+def test_answers_are_those_of_the_teacher_and_the_selected_runs_on_the_test_split(artefacts, tables):
+    runs, scores, _ = tables
+    table = answers(runs, CollectSpec.parse(artefacts.spec).runs)
+    assert table.schema == ANSWERS
+    found = table.to_pandas()
+    keys = ["task", "role", "student", "method", "variant", "seed", "example_id"]
+    assert found[keys].equals(scores[scores.selected & (scores.metric != "f1")][keys].reset_index(drop=True))
+    exact = scores[scores.selected & (scores.metric == "exact_match")]
+    assert ((found[found.task == "squad"].text == "The big dog.").to_numpy() == exact.score.to_numpy()).all()
+    assert set(found[found.task == "squad"].label) == {-1}
+    assert (found.n_tokens == 3).all()
+
+
+def test_examples_are_told_as_a_reader_sees_them(artefacts):
+    table = shown_examples(CollectSpec.parse(artefacts.spec).runs, Examples(artefacts.examples))
+    assert table.schema == TEST_EXAMPLES
+    found = table.to_pandas()
+    for task, part in found.groupby("task"):
+        test = read_frame(Path(artefacts.examples[task]) / "test.parquet").sort_values("example_id")
+        assert part.example_id.tolist() == test.example_id.tolist()
+        assert part.prompt.tolist() == test.prompt.tolist()
+    assert (found.n_words == 2).all()
+    sentiment = found[found.task == "sentiment"]
+    assert (sentiment.gold == np.array(["negative", "positive"])[sentiment.label]).all()
+    assert set(found[found.task == "squad"].gold) == {"big dog"}
+
+
+def test_choices_lose_the_white_space_that_a_decoder_asks_for(tmp_path):
+    row = {
+        "example_id": "a", "cluster_id": "a", "text": "x", "prompt": "Is it  so?\nAnswer:", "answers": [" yes"],
+        "label": 1, "choices": [" no", " yes"],
+    }  # fmt: skip
+    with writing(tmp_path / "examples", spec={}) as folder:
+        write_table(pd.DataFrame([row]).astype({"label": "int32"}), folder / "test.parquet")
+    run = CollectedRun(task="t", kind="classification", role="teacher", student="s", method="teacher", run_id="r")
+    shown = shown_examples([run], Examples({"t": str(tmp_path / "examples")})).to_pylist()[0]
+    assert (shown["gold"], shown["choices"], shown["n_words"]) == ("yes", ["no", "yes"], 4)
 
 
 def test_histories_stand_together_though_their_loss_terms_differ(artefacts, tables):
@@ -160,12 +208,15 @@ def test_stages_from_runs_to_table(artefacts, tmp_path):
     for experiment in (tmp_path / "a", tmp_path / "b"):
         (experiment / "collected").mkdir(parents=True)  # Snakemake makes the folders of outputs beforehand
         inputs = {"runs": artefacts.directories, "examples": artefacts.examples}
-        folders = {name: str(experiment / name) for name in ("collected", "comparison")}
+        folders = {name: str(experiment / name) for name in ("collected", "comparison", "error_analysis")}
         table = experiment / "summary" / "table_4_1_main_results.csv"
+        errors = table.with_name("table_4_5_error_analysis.csv")
         for script, spec, given, output in (
             ("collect_runs.py", artefacts.spec, inputs, experiment / "collected"),
             ("compare.py", {"comparison": {}}, folders, experiment / "comparison"),
+            ("analyse_errors.py", {"baseline": "b0", "confidence": 0.95}, folders, experiment / "error_analysis"),
             ("write_table.py", {"table": table.stem}, folders, table),
+            ("write_table.py", {"table": "table_4_5_error_analysis"}, folders, errors),
         ):
             done = run_stage(script, spec, given, output, experiment)
             assert done.returncode == 0, done.stderr
@@ -173,7 +224,7 @@ def test_stages_from_runs_to_table(artefacts, tmp_path):
         files = sorted(p for p in experiment.rglob("*") if p.is_file())
         contents.append([(p.relative_to(experiment), p.read_bytes()) for p in files])
     assert contents[0] == contents[1]
-    assert len(contents[0]) == 4 + 5 + 2 + 3
+    assert len(contents[0]) == 6 + 5 + 6 + 2 * 2 + 5
     rows = pd.read_csv(table)
     assert rows[rows.method == "kd2"]["mean"].notna().all()
     assert not np.isclose(rows["mean"], 0).all()

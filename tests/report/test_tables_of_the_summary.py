@@ -304,6 +304,43 @@ def test_long_tables_break_over_pages():
     assert r"\endhead" in long
 
 
+def test_errors_beside_the_teachers(products):
+    table = build("table_4_5_error_analysis", products)
+    agreement = read_frame(products["error_analysis"] / "agreement.parquet")
+    keys = ["task", "student", "method"]
+    means = agreement.groupby(keys)[["agreement", "inherited_share", "unlearned", "only_student", "kl"]].mean()
+    students = table.data[table.data.role == "student"].set_index(["task", "model", "method"])
+    for name in means:
+        assert students[name].to_dict() == pytest.approx(means[name].to_dict(), nan_ok=True)
+    for _, part in table.data.groupby("task"):
+        assert part.role.tolist() == ["teacher"] + ["student"] * 8
+        assert part[part.role == "teacher"].agreement.isna().all()
+    runs = read_frame(products["collected"] / "runs.parquet")
+    scores = runs[runs.selected].groupby(keys).test_score.mean()
+    assert table.data.set_index(["task", "model", "method"]).score.to_dict() == pytest.approx(scores.to_dict())
+    row, shown = table.data.iloc[1], table.shown.iloc[1]
+    interval = f"[{100 * row.agreement_low:.1f}, {100 * row.agreement_high:.1f}]"
+    assert shown.Agreement == f"{100 * row.agreement:.1f} {interval}"
+    assert shown.ECE.startswith(f"{100 * row.ece:.1f} [")
+    assert (shown.Lost, shown.Gained) == (f"{100 * row.unlearned:.1f}", f"{100 * row.only_student:.1f}")
+    for part in ("sentiment: n = 400, accuracy", "squad: n = 240, f1", "95 % interval", "by luck"):
+        assert part in table.caption
+
+
+def test_errors_without_a_classification_have_no_probabilities(products, tmp_path):
+    folders = {}
+    for product in ("collected", "error_analysis"):
+        folders[product] = tmp_path / product
+        folders[product].mkdir()
+        for path in products[product].iterdir():
+            table = read_frame(path)
+            write_table(table[table.task == "squad"], folders[product] / path.name)
+    table = build("table_4_5_error_analysis", folders)
+    assert not {"KL", "ECE"} & set(table.shown)
+    assert "ECE" not in table.caption
+    assert "nan" not in table.caption
+
+
 def test_runs_map_names_to_folders(products):
     table = build("runs", products)
     assert table.data.name.is_unique

@@ -14,7 +14,16 @@ from project import Project, Result
 
 pytestmark = pytest.mark.slow
 
-LOCAL = {"fetch_model", "fetch_dataset", "prepare_task", "collect_runs", "collect_benchmarks", "compare", "write_table"}
+LOCAL = {
+    "fetch_model",
+    "fetch_dataset",
+    "prepare_task",
+    "collect_runs",
+    "collect_benchmarks",
+    "compare",
+    "analyse_errors",
+    "write_table",
+}
 LOCAL |= {"draw_figure", "write_report"}
 SUBMITTED = {"train_student", "capture_targets", "predict_teacher", "benchmark_model"}
 

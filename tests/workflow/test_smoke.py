@@ -18,8 +18,9 @@ TABLES = (
     "table_4_1_main_results",
     "table_4_2_kd1_ablation",
     "table_4_3_significance",
-    "table_4_6_cost",
     "table_4_4_retention",
+    "table_4_5_error_analysis",
+    "table_4_6_cost",
     "benchmarks",
     "runs",
 )
@@ -119,7 +120,7 @@ def test_taking_a_change_back_retrains_nothing(smoke: Project, tmp_path: Path) -
     assert "train_student" not in result.jobs()
     project.replace("config/experiments/smoke.yaml", "temperature: [4]", "temperature: [1, 4]")
     jobs = project.plan("smoke")
-    assert set(jobs) == {"collect_runs", "compare", "write_table", "draw_figure", "write_report"}
+    assert set(jobs) == {"collect_runs", "compare", "analyse_errors", "write_table", "draw_figure", "write_report"}
 
 
 def test_code_keep_uses_what_other_code_made_and_marks_it(smoke: Project, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from potstill.plan.base import Record
+from potstill.plan.specs.analyse import ErrorAnalysisSettings
 from potstill.plan.specs.compare import ComparisonSettings
 from potstill.plan.specs.evaluate import Calibration
 from potstill.plan.specs.model import Precision
@@ -126,6 +127,7 @@ class Experiment(Record):
     targets: TargetSettings = TargetSettings()
     benchmark: BenchmarkSettings = BenchmarkSettings()
     comparison: ComparisonSettings = ComparisonSettings()
+    error_analysis: ErrorAnalysisSettings = ErrorAnalysisSettings()
     tables: tuple[str, ...] | None = Field(None, description="tables of the summary; null: all that apply")
     figures: tuple[str, ...] | None = Field(None, description="figures of figures.yaml; null: all that apply")
     catalogue: dict[Literal["models", "datasets", "tasks"], dict[str, Any]] = Field(

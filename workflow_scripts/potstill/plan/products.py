@@ -13,16 +13,24 @@ from potstill.plan.costs import costs_product
 from potstill.plan.graph import Graph
 from potstill.plan.needs import figures, tables
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
+from potstill.plan.specs.analyse import OWN_SLICES, AnalyseSpec
 from potstill.plan.specs.collect import CollectBenchmarksSpec, CollectedRun, CollectSpec
 from potstill.plan.specs.compare import CompareSpec
 from potstill.plan.specs.figure import FigureSpec
+from potstill.plan.specs.prepare import PrepareSpec
 from potstill.plan.specs.table import TABLES, TableSpec
 from potstill.plan.specs.transfer import CollectTransferSpec, TransferredRun
 
-COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
 COSTS = ("costs.parquet",)
 TRANSFER = ("transfer.parquet", "transfer_summary.parquet")
 COMPARISON = ("summary.parquet", "contrasts.parquet", "retention.parquet", "wins.parquet", "budget.parquet")
+COLLECTED = (
+    "runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet", "answers.parquet", "examples.parquet",
+)  # fmt: skip
+ERROR_ANALYSIS = (
+    "agreement.parquet", "calibration.parquet", "options.parquet", "warnings.parquet", "slices.parquet",
+    "differing.parquet",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,16 @@ def build_products(
             nodes={"predictions": [t.node for t in graph.transfers], "examples": graph.further_examples},
             products=(products["collected"],),
         )
+    analysis, data = _error_analysis(configuration, graph)
+    add(
+        "error_analysis",
+        (f"error_analysis/{file}" for file in ERROR_ANALYSIS),
+        "error_analysis",
+        analysis,
+        "analyse_errors.py",
+        nodes={"data": data} if data else {},
+        products=(products["collected"],),
+    )
     for table in tables(configuration):
         add(
             f"tables/{table}",
@@ -173,6 +191,23 @@ class ReportSpec(Record):
 
     overview: str
     captions: str
+
+
+def _error_analysis(configuration: Configuration, graph: Graph) -> tuple[AnalyseSpec, dict[str, Node]]:
+    """The analysis, and task -> its data set where a slice names a column: only then it depends on the data."""
+    experiment = configuration.experiment
+    settings, examples, data = experiment.error_analysis, {}, {}
+    if set(settings.slices) - set(OWN_SLICES):
+        for task, node in graph.examples.items():
+            examples[task] = PrepareSpec.parse(node.spec)
+            dataset = node.inputs["dataset"]
+            assert isinstance(dataset, Node)
+            data[task] = dataset
+    comparison = experiment.comparison
+    spec = AnalyseSpec(
+        settings=settings, baseline=comparison.baseline, confidence=comparison.confidence, examples=examples
+    )
+    return spec, data
 
 
 def _collected(configuration: Configuration, graph: Graph) -> tuple[CollectSpec, list[Node]]:

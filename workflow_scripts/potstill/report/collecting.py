@@ -1,4 +1,4 @@
-"""An experiment's runs side by side: scores of single examples, histories, and which variant validation selects.
+"""An experiment's runs side by side: scores, answers, histories, and which variant validation selects.
 
 Scores are computed here, not while training: a mended metric never retrains. Formats: "Collected" in
 docs/architecture.md.
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from potstill.artefacts import canonical_json, read_json, read_manifest, verify
 from potstill.errors import ArtefactError, DataError
@@ -18,8 +19,35 @@ from potstill.tables import read_frame
 from potstill.tasks.metrics import constant_baselines, primary_metric, score_predictions
 
 # Which of run.json's facts go into the table; a teacher that was used as it comes has no training to tell of.
-RUN_FACTS = ("steps", "tokens_seen", "train_seconds", "parameters", "device")
+RUN_FACTS = ("steps", "tokens_seen", "train_seconds", "predict_seconds", "parameters", "device")
 HISTORY_KEYS = ("task", "student", "method", "variant", "seed")
+KEYS = ("task", "role", "student", "method", "variant", "seed")
+
+ANSWERS = pa.schema(
+    [
+        *((name, pa.string()) for name in KEYS[:-1]),
+        ("seed", pa.int64()),
+        ("example_id", pa.string()),
+        ("label", pa.int32()),
+        ("logits", pa.list_(pa.float32())),
+        ("text", pa.string()),
+        ("n_tokens", pa.int32()),
+    ]
+)
+TEST_EXAMPLES = pa.schema(
+    [
+        ("task", pa.string()),
+        ("kind", pa.string()),
+        ("example_id", pa.string()),
+        ("cluster_id", pa.string()),
+        ("prompt", pa.string()),
+        ("gold", pa.string()),
+        ("answers", pa.list_(pa.string())),
+        ("label", pa.int32()),
+        ("choices", pa.list_(pa.string())),
+        ("n_words", pa.int32()),
+    ]
+)
 
 
 class Examples:
@@ -72,7 +100,7 @@ def collect(
                 **{name: facts.get(name) for name in RUN_FACTS},
             }
         )
-        scores.append(_with_keys(test, run, ("task", "role", "student", "method", "variant", "seed")))
+        scores.append(_with_keys(test, run, KEYS))
         if "history.parquet" in read_manifest(directory)["files"]:
             verify(directory, ["history.parquet"])
             histories.append(_with_keys(read_frame(directory / "history.parquet"), run, HISTORY_KEYS))
@@ -94,6 +122,41 @@ def selected(runs: pd.DataFrame) -> pd.Series:
     best = means.loc[means.groupby(groups, sort=False).validation_score.idxmax()]
     chosen = pd.MultiIndex.from_frame(best[[*groups, "variant"]])
     return pd.Series(pd.MultiIndex.from_frame(runs[[*groups, "variant"]]).isin(chosen), index=runs.index)
+
+
+def answers(runs: pd.DataFrame, collected: Sequence[CollectedRun]) -> pa.Table:
+    """What the teacher and every selected run answered on the test split, one row an example: `answers.parquet`.
+
+    Args:
+        runs: the table `runs` of `collect`, whose artefacts it has verified.
+        collected: the same runs, in the same order.
+    """
+    parts = []
+    for run, directory, selected in zip(collected, runs["path"], runs["selected"], strict=True):
+        if selected:
+            predictions = read_frame(Path(directory) / "predictions.parquet")
+            test = predictions[predictions["split"] == "test"].sort_values("example_id", ignore_index=True)
+            parts.append(_with_keys(test.drop(columns="split"), run, KEYS)[ANSWERS.names])
+    return pa.concat_tables(pa.Table.from_pandas(part, ANSWERS, preserve_index=False) for part in parts)
+
+
+def shown_examples(runs: Sequence[CollectedRun], examples: Examples) -> pa.Table:
+    """The test examples of every task, as a reader sees them: `examples.parquet`.
+
+    `gold` is the right choice of a classification, otherwise the first of the gold answers; choices stand without the
+    white space that a decoder's vocabulary asks for, as in predictions.
+    """
+    parts = []
+    for task, kind in {run.task: run.kind for run in runs}.items():
+        frame = examples.split(task, "test").sort_values("example_id")
+        frame["choices"] = [[choice.strip() for choice in choices] for choices in frame["choices"]]
+        if kind == "classification":
+            frame["gold"] = [choices[label] for choices, label in zip(frame["choices"], frame["label"], strict=True)]
+        else:
+            frame["gold"] = [gold[0] for gold in frame["answers"]]
+        frame = frame.assign(task=task, kind=kind, n_words=[len(prompt.split()) for prompt in frame["prompt"]])
+        parts.append(pa.Table.from_pandas(frame[TEST_EXAMPLES.names], TEST_EXAMPLES, preserve_index=False))
+    return pa.concat_tables(parts)
 
 
 def baselines(runs: Sequence[CollectedRun], examples: Examples) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from potstill.plan.base import Record
 
-TableInput = Literal["collected", "comparison", "collected_benchmarks", "costs", "transfer"]
+TableInput = Literal["collected", "collected_benchmarks", "comparison", "costs", "error_analysis", "transfer"]
 
 # Table -> the end products that it reads; `potstill/report/tables/<table>.py` makes it.
 TABLES: dict[str, tuple[TableInput, ...]] = {
@@ -16,6 +16,7 @@ TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_6_cost": ("costs",),
     "table_4_7_out_of_domain": ("transfer",),
     "table_4_4_retention": ("comparison",),
+    "table_4_5_error_analysis": ("collected", "error_analysis"),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }
