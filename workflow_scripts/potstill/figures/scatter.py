@@ -92,7 +92,9 @@ def draw_scatter(
     if "on_front" in frame:
         handles.append(Line2D([], [], label="Pareto front", **FRONT))
     aside_note = (
-        "Methods of one student are set apart sideways only to be seen." if len(set(students["method"])) > 1 else ""
+        "Methods of one student are set apart sideways only to be seen, in the order of the legend."
+        if len(set(students["method"])) > 1
+        else ""
     )
     note = f"{aside_note} {seeds_note(students['n_seeds'])}".strip()
     style.finish(figure, handles, note, beside=columns == 1 and settings.width == "double")
