@@ -86,6 +86,8 @@ class Shape:
             ci_low=means["mean"] - 0.03, ci_high=means["mean"] + 0.028, n_examples=500, confidence=0.95
         )
         write_table(means, folder / "transfer_summary.parquet")
+        constants = means[["test_task", "metric"]].drop_duplicates().assign(baseline="majority class", score=0.52)
+        write_table(constants, folder / "transfer_baselines.parquet")
 
     def _history(self, run: dict, rng: np.random.Generator) -> pd.DataFrame:
         step = np.arange(1, self.steps + 1)

@@ -26,6 +26,7 @@ READS = [
     ("fig_4_6_memory", "collected_benchmarks", "benchmarks.parquet", "bytes_on_disk"),
     ("fig_4_13_transfer", "transfer", "transfer.parquet", "score"),
     ("fig_4_13_transfer", "transfer", "transfer_summary.parquet", "mean"),
+    ("fig_4_13_transfer", "transfer", "transfer_baselines.parquet", "score"),
     ("fig_loss_curves", "collected", "history.parquet", "step"),
 ]
 

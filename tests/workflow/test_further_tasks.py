@@ -1,6 +1,5 @@
 """The smoke students on another task than their own, end to end: nothing is trained, and every score is that of the model."""
 
-
 import numpy as np
 import pandas as pd
 import pytest

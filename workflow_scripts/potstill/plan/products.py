@@ -22,7 +22,7 @@ from potstill.plan.specs.transfer import CollectTransferSpec, TransferredRun
 COLLECTED = ("runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet")
 COMPARISON = ("summary.parquet", "contrasts.parquet")
 COSTS = ("costs.parquet",)
-TRANSFER = ("transfer.parquet", "transfer_summary.parquet")
+TRANSFER = ("transfer.parquet", "transfer_summary.parquet", "transfer_baselines.parquet")
 
 
 @dataclass(frozen=True)
