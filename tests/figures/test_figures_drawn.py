@@ -164,6 +164,8 @@ def test_transfer_shows_its_csv(shape, shape_data, draw):
         assert len(seeds) == 3 * len(students)
         teacher = [line.get_xdata()[0] for line in axes.lines if line.get_color() == style.METHOD_COLOURS["teacher"]]
         np.testing.assert_allclose(teacher, rows.loc[rows["role"] == "teacher", "value"])
+        (floor,) = [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+        assert floor == pytest.approx(52)
     for own, other in zip(figure.axes[::2], figure.axes[1::2], strict=True):
         assert own.get_xlim() == other.get_xlim(), "a loss is seen on one scale alone"
 

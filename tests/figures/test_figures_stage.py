@@ -33,6 +33,7 @@ READS = [
     ("fig_4_12_retention", "comparison", "retention.parquet", "margin"),
     ("fig_4_13_transfer", "transfer", "transfer.parquet", "score"),
     ("fig_4_13_transfer", "transfer", "transfer_summary.parquet", "mean"),
+    ("fig_4_13_transfer", "transfer", "transfer_baselines.parquet", "score"),
     ("fig_loss_curves", "collected", "history.parquet", "step"),
 ]
 

@@ -10,7 +10,7 @@ from potstill.artefacts import writing
 from potstill.errors import ArtefactError
 from potstill.plan.specs.transfer import CollectTransferSpec
 from potstill.report.collecting import Examples
-from potstill.report.collecting_transfer import scores_of, summarised, transferred
+from potstill.report.collecting_transfer import baselines_of, scores_of, summarised, transferred
 from potstill.report.tables import table_4_7_out_of_domain
 from potstill.statistics.intervals import interval_of_score, wilson
 from potstill.tables import read_frame, write_table
@@ -39,6 +39,8 @@ class Transfer:
         with writing(folder / "away", spec={}) as made:
             frame = {"example_id": ids, "cluster_id": ids, "label": np.ones(N, "int32"), "answers": [["x"]] * N}
             write_table(pd.DataFrame(frame), made / "test.parquet")
+            train = pd.DataFrame({"label": [0, 1, 1], "choices": [["no", "yes"]] * 3})
+            write_table(train, made / "train.parquet")
         self.directories = [self.predictions(f"run{k}", ids, away) for k, (away, _) in enumerate(MODELS.values())]
         self.runs = pd.DataFrame([dict(zip(NAMES, key, strict=True)) | {"task": "home"} for key in MODELS])
         self.runs = self.runs.assign(metric="accuracy", selected=self.runs.variant.isin(SELECTED))
@@ -48,7 +50,9 @@ class Transfer:
         entries = [dict(zip(NAMES, key, strict=True)) for key in MODELS]
         entries = [{"task": "home", "test_task": "away", "kind": "classification", **entry} for entry in entries]
         self.spec = {"runs": entries, "confidence": 0.9}
-        for name, frame in (("runs", self.runs), ("scores", self.scores)):
+        constants = {"task": ["home", "unrelated"], "metric": "accuracy", "baseline": "majority class", "answer": "no"}
+        self.constants = pd.DataFrame(constants | {"score": [0.4, 0.3]})
+        for name, frame in (("runs", self.runs), ("scores", self.scores), ("baselines", self.constants)):
             (folder / "collected").mkdir(exist_ok=True)
             write_table(frame, folder / "collected" / f"{name}.parquet")
 
@@ -104,6 +108,14 @@ def test_the_summary_is_of_the_selected_variants_with_the_interval_of_seeds_and_
     assert (kd1.ci_low, kd1.ci_high) == pytest.approx(wilson(2, N, 0.9))
 
 
+def test_constant_answers_are_scored_on_each_test_set(transfer: Transfer) -> None:
+    runs = CollectTransferSpec.parse(transfer.spec).runs
+    found = baselines_of(runs, Examples(transfer.examples), transfer.constants).set_index("test_task")
+    # `yes` is the majority of away's training examples, and right for all of its test examples.
+    assert found.score.to_dict() == {"home": 0.4, "away": 1.0}
+    assert found.answer.to_dict() == {"home": "no", "away": "yes"}
+
+
 def test_answers_to_other_examples_are_refused(transfer: Transfer) -> None:
     transfer.directories[1] = transfer.predictions("other", [f"elsewhere {k}" for k in range(N)], 3)
     with pytest.raises(ArtefactError, match=r"other, test split of task away: .*8 of 8 examples are missing"):
@@ -123,7 +135,11 @@ def test_the_stage_and_the_table(transfer: Transfer, tmp_path: Path) -> None:
     done = run_stage("collect_transfer.py", transfer.spec, inputs, experiment / "transfer", experiment)
     assert done.returncode == 0, done.stderr
     files = json.loads((experiment / ".made/transfer.json").read_text())["files"]
-    assert set(files) == {"transfer/transfer.parquet", "transfer/transfer_summary.parquet"}
+    assert set(files) == {
+        "transfer/transfer.parquet",
+        "transfer/transfer_summary.parquet",
+        "transfer/transfer_baselines.parquet",
+    }
     assert list(read_frame(experiment / "transfer/transfer.parquet")) == [
         *("task", "test_task", "role", "student", "method", "variant", "selected", "seed", "metric", "score"),
         "n_examples",
@@ -135,6 +151,6 @@ def test_the_stage_and_the_table(transfer: Transfer, tmp_path: Path) -> None:
     shown = table.shown.set_index("Method")
     assert shown["Own test set (%)"].str.split(" ").str[0].tolist() == ["88", "62", "100"]
     assert shown["Other test set (%)"].str.split(" ").str[0].tolist() == ["75", "50", "25"]
-    assert "away: n = 8" in table.caption
+    assert "away: n = 8, 100 % by always answering the same" in table.caption
     assert "90 % interval" in table.caption
     assert "With one seed they cover other examples only." in table.caption

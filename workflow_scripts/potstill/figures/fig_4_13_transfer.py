@@ -32,6 +32,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     # A single seed is its own mean.
     runs = runs[runs.groupby(keys)["seed"].transform("nunique") > 1]
     runs = runs.drop(columns="selected").assign(score=runs["score"] * PERCENT)
+    floors = _floors(data)
     students = means[means["role"] == "student"]
     names = rows.grouped(students[["student", "method"]].itertuples(index=False, name=None), settings)
     pairs = _pairs(means)
@@ -40,6 +41,9 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
     )
     colours = style.method_colours(students["method"], settings)
     for axes, (task, test_task) in zip(panels, pairs, strict=True):
+        metric = means.loc[means["test_task"] == test_task, "metric"].iloc[0]
+        axes.axvline(floors[test_task, metric], color=style.GREY, linewidth=1, linestyle=":")
+        axes.set_xlabel(style.axis_label(settings.x_label, metric=style.label(metric, settings)))
         for teacher in _rows(means[means["role"] == "teacher"], task, test_task):
             axes.axvline(teacher.mean, color=colours["teacher"], linewidth=1, linestyle=style.DASHES)
         for run in _rows(runs, task, test_task):
@@ -49,7 +53,6 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
             row, colour = names.places[mean.student, mean.method], colours[mean.method]
             axes.hlines(row, mean.ci_low, mean.ci_high, color=colour, linewidth=rows.INTERVAL)
             axes.plot(mean.mean, row, marker="o", markersize=rows.DOT, color=colour)
-            axes.set_xlabel(style.axis_label(settings.x_label, metric=style.label(mean.metric, settings)))
     _share_axes(panels, [task for task, _ in pairs])
     several = bool((students["n_seeds"] > 1).any())
     handles = [style.marker("o", "mean over seeds" if several else "score", size=rows.DOT)]
@@ -60,16 +63,30 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         ]
     for teacher in dict.fromkeys(means.loc[means["role"] == "teacher", "student"]):
         handles.append(style.segment(f"{style.label(teacher, settings)} (teacher)", colours["teacher"], style.DASHES))
+    handles.append(style.segment("always the same answer", dashes=":"))
     style.finish(figure, handles, seeds_note(students["n_seeds"]))
     means = means.rename(columns={"mean": "value"}).assign(shown="mean")
+    means["constant_answer"] = [floors[row.test_task, row.metric] for row in _all(means)]
     seeds = runs.rename(columns={"score": "value"}).assign(shown="seed")
     shown = pd.concat([means, seeds], ignore_index=True)
-    order = [*keys, "shown", "seed", "value", "ci_low", "ci_high", "n_seeds"]
+    order = [*keys, "shown", "seed", "value", "ci_low", "ci_high", "n_seeds", "constant_answer"]
     return figure, shown[order].astype({"seed": "Int64", "n_seeds": "Int64"})
 
 
+def _floors(data: Data) -> dict[tuple[str, str], float]:
+    """(test task, metric) -> the best score of a constant answer, in percent."""
+    columns = ["test_task", "metric", "score"]
+    constants = table(data, "transfer", "transfer_baselines.parquet", columns, finite=["score"])
+    best = constants.groupby(["test_task", "metric"], as_index=False).agg(score=("score", "max"))
+    return {(row.test_task, row.metric): row.score * PERCENT for row in _all(best)}
+
+
+def _all(frame: pd.DataFrame) -> Iterable[Any]:
+    return frame.itertuples()
+
+
 def _rows(frame: pd.DataFrame, task: str, test_task: str) -> Iterable[Any]:
-    return frame[(frame["task"] == task) & (frame["test_task"] == test_task)].itertuples()
+    return _all(frame[(frame["task"] == task) & (frame["test_task"] == test_task)])
 
 
 def _pairs(means: pd.DataFrame) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ from potstill.plan.specs.table import TABLES, TableSpec
 from potstill.plan.specs.transfer import CollectTransferSpec, TransferredRun
 
 COSTS = ("costs.parquet",)
-TRANSFER = ("transfer.parquet", "transfer_summary.parquet")
+TRANSFER = ("transfer.parquet", "transfer_summary.parquet", "transfer_baselines.parquet")
 COMPARISON = ("summary.parquet", "contrasts.parquet", "retention.parquet", "wins.parquet", "budget.parquet")
 COLLECTED = (
     "runs.parquet", "scores.parquet", "history.parquet", "baselines.parquet", "answers.parquet", "examples.parquet",

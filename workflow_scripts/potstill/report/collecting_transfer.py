@@ -13,7 +13,7 @@ from potstill.report.collecting import Examples
 from potstill.statistics.intervals import interval_of_score
 from potstill.statistics.tidy import score_matrix
 from potstill.tables import read_frame
-from potstill.tasks.metrics import primary_metric, score_predictions
+from potstill.tasks.metrics import constant_baselines, primary_metric, score_predictions
 
 CELL = ["task", "test_task", "role", "student", "method", "variant"]
 
@@ -82,6 +82,21 @@ def summarised(scores: pd.DataFrame, confidence: float) -> pd.DataFrame:
         counts = {"n_seeds": len(cell.seeds), "n_examples": len(cell.example_ids), "confidence": confidence}
         rows.append(names | measured | counts)
     return pd.DataFrame(rows)
+
+
+def baselines_of(runs: Sequence[TransferredRun], examples: Examples, collected: pd.DataFrame) -> pd.DataFrame:
+    """`transfer_baselines.parquet`: what constant answers score on each test set, `test_task, metric, baseline, answer, score`.
+
+    Args:
+        collected: `baselines.parquet` of the collected experiment, for the tasks that are trained on.
+    """
+    own = collected[collected.task.isin({run.task for run in runs})].rename(columns={"task": "test_task"})
+    kinds = {run.test_task: run.kind for run in runs if run.test_task not in set(own.test_task)}
+    further = [
+        constant_baselines(kind, examples.split(task, "train"), examples.split(task, "test")).assign(test_task=task)
+        for task, kind in kinds.items()
+    ]
+    return pd.concat([own, *further], ignore_index=True)[["test_task", "metric", "baseline", "answer", "score"]]
 
 
 def _scores(run: TransferredRun, directory: Path, examples: Examples) -> pd.DataFrame:

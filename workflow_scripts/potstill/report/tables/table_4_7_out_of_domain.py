@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from potstill.report.table import Table, rows, span, with_interval, without_repeats
+from potstill.report.table import Table, percent, rows, span, with_interval, without_repeats
 from potstill.tables import read_frame
 
 MODEL = ["task", "role", "student", "method", "variant"]
@@ -33,7 +33,10 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     data = data.rename(columns={"student": "model", "n_seeds": "seeds", "n_examples": "n"})[COLUMNS]
     data = data.reset_index(drop=True)
     others = data[data.test_task != data.task]
-    return Table(data, _shown(others, digits), _caption(others, f"{100 * summary.confidence.iloc[0]:g}"))
+    constants = read_frame(folders["transfer"] / "transfer_baselines.parquet")
+    floors = constants.groupby(["test_task", "metric"]).score.max()
+    level = f"{100 * summary.confidence.iloc[0]:g}"
+    return Table(data, _shown(others, digits), _caption(others, floors, level, digits))
 
 
 def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
@@ -51,8 +54,11 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
     return without_repeats(pd.DataFrame(cells), ["Trained on", "Tested on", "Model"])
 
 
-def _caption(data: pd.DataFrame, level: str) -> str:
-    tests = ", ".join(f"{task}: n = {n}" for task, n in data.groupby("test_task", sort=False).n.first().items())
+def _caption(data: pd.DataFrame, floors: "pd.Series[float]", level: str, digits: int) -> str:
+    tests = ", ".join(
+        f"{row.test_task}: n = {row.n}, {percent(floors[row.test_task, row.metric], digits)} % by always answering the same"
+        for row in rows(data.drop_duplicates("test_task"))
+    )
     metrics = ", ".join(dict.fromkeys(data.metric))
     seeds = data[data.method != "teacher"].seeds
     alone = " With one seed they cover other examples only." if (seeds == 1).any() else ""
