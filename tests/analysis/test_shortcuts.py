@@ -129,6 +129,16 @@ def test_constant_answers_count_for_words_too(tmp_path):
     assert "2.0 %" in text
 
 
+@pytest.mark.parametrize(("given", "score"), [("Oslo", 0.0), ("thing", 0.6667)])
+def test_scores_without_an_interval_of_their_own(tmp_path, given, score):
+    """All wrong, or the same F1 on every example: what is no better than the constant answer is told all the same."""
+    table = pd.DataFrame(
+        {"task": ["t"], "metric": ["f1"], "baseline": ["empty answer"], "answer": [""], "score": [score]}
+    )
+    found = warnings([questions(tmp_path, {"kd": [[given] * 24]}, 24)], table, SETTINGS, 0.95)
+    assert found[found.kind == "constant"].method.tolist() == ["kd"]
+
+
 def test_shares_are_those_of_gold_teacher_and_students(tmp_path):
     students = {"kd": [[0, 0, 1, 1], [0, 0, 0, 0]]}
     table = options([classified(tmp_path, [0, 1, 1, 1], [0, 0, 1, 1], students)], 10)

@@ -40,6 +40,7 @@ WARNING_SCHEMA = pa.schema(
     }
 )
 EMPTY, OTHERS = "(empty)", "(everything else)"
+ROUNDING = 1e-9  # the lower end of an interval of a score of 0 is not always 0
 
 
 def options(results: Iterable[TaskResults], most: int) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def _constant(task: TaskResults, cell: Cell, baselines: pd.DataFrame, confidence
     mean = float(cell.scores.mean())
     if np.isnan(low):  # the same score everywhere
         low = high = mean
-    if low <= best.score:
+    if low <= best.score + ROUNDING:
         verdict = "is below" if high < best.score else "cannot be told from"
         shown = f"{_percent(mean)} % ({_percent(low)} to {_percent(high)})"
         answer = best.answer.strip() or EMPTY
