@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from configuration_changes import REPOSITORY, data_folder
+from potstill.plan import needs
 from potstill.plan.plan import make_plan
 
 EXPERIMENTS = sorted(path.stem for path in (REPOSITORY / "config" / "experiments").glob("*.yaml"))
@@ -54,7 +55,7 @@ def test_every_experiment_plans(plan, name):
     assert all(len(node.id) < 200 for node in everything)
     assert all(below.id in made.graph.nodes[below.kind] for node in everything for below in node.flat_inputs())
     assert made.targets[-1] == f"results/{name}/report.html"
-    assert len(made.targets) == 2 * 5 + 3 * 7 + 1
+    assert len(made.targets) == 2 * 5 + 4 * len(needs.figures(made.configuration)) + 1
 
 
 def test_the_default_experiment_is_the_demo():
