@@ -55,7 +55,9 @@ def test_every_experiment_plans(plan, name):
     assert all(len(node.id) < 200 for node in everything)
     assert all(below.id in made.graph.nodes[below.kind] for node in everything for below in node.flat_inputs())
     assert made.targets[-1] == f"results/{name}/report.html"
-    assert len(made.targets) == 2 * len(needs.tables(made.configuration)) + 4 * len(needs.figures(made.configuration)) + 1
+    assert (
+        len(made.targets) == 2 * len(needs.tables(made.configuration)) + 4 * len(needs.figures(made.configuration)) + 1
+    )
 
 
 def test_the_default_experiment_is_the_demo():
