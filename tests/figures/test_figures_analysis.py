@@ -11,7 +11,7 @@ from drawn import lines, panels, texts
 from figure_shapes import CATALOGUE, Shape
 from matplotlib.patches import Rectangle
 from potstill.errors import PotstillError
-from potstill.figures import style
+from potstill.figures import fig_4_12_retention, style
 from potstill.figures.data import PERCENT
 from potstill.figures.fig_4_7_ablation_heatmap import grid_cells
 from potstill.figures.fig_4_8_teacher_temperature import softened, teacher_logits
@@ -175,6 +175,20 @@ def test_retention_is_filled_where_it_is_shown(shape, shape_data, draw):
         assert {(97.0, 97.0), (100.0, 100.0)} <= set(upright)
         bounds = [at[0] for at in upright if at[0] not in (97.0, 100.0) and at[0] == at[1]]
         np.testing.assert_allclose(bounds, of_task["lower_bound"])
+
+
+def test_nothing_is_kept_of_a_teacher_that_scored_nothing(data, spec_of):
+    path = data["comparison"] / "retention.parquet"
+    nothing = dict.fromkeys(["retention", "ci_low", "ci_high", "lower_bound"], np.nan)
+    write_table(pd.read_parquet(path).assign(**nothing, keeps=False), path)
+    settings = spec_of("fig_4_12_retention").settings
+    with style.applied(settings):
+        figure, shown = fig_4_12_retention.draw(data, settings)
+        figure.draw_without_rendering()
+    said = [text for text, _ in texts(figure)]
+    assert said.count("not defined") == len(shown) == 2
+    assert "Not defined where the teacher scored 0." in said
+    assert not any("nan" in text for text in said)
 
 
 def test_every_share_can_be_told_from_its_neighbours_in_grey():

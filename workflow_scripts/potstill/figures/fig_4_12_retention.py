@@ -44,7 +44,8 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
             texts = {names.places[kept.group, kept.method]: _text(kept) for kept in of_task.itertuples()}
             several = (of_task["n_seeds"] > 1).any()
             rows.beside(axes, names, "% [interval], verdict" if several else "%, verdict", texts)
-    style.finish(figure, _handles(frame, data, settings), seeds_note(frame["n_seeds"]))
+    undefined = "Not defined where the teacher scored 0." if frame["retention"].isna().any() else ""
+    style.finish(figure, _handles(frame), f"{undefined} {seeds_note(frame['n_seeds'])}".strip())
     return figure, frame.drop(columns="group")
 
 
@@ -63,10 +64,12 @@ def retained(data: Data) -> pd.DataFrame:
 
 
 def _text(kept: Any) -> str:
+    if pd.isna(kept.retention):
+        return "not defined"
     return f"{rows.estimate(kept.retention, kept.ci_low, kept.ci_high)}, {'kept' if kept.keeps else 'not shown'}"
 
 
-def _handles(frame: pd.DataFrame, data: Data, settings: FigureSettings) -> list[Artist]:
+def _handles(frame: pd.DataFrame) -> list[Artist]:
     margins = " / ".join(f"{margin:g}" for margin in dict.fromkeys(frame["margin"]))
     handles: list[Artist] = []
     if frame["keeps"].any():
