@@ -28,9 +28,12 @@ def test_detectable_difference_of_miller_2024(answers, difference):
     """Miller 2024, section 5: n = 198, variance between questions 1/9, within 1/6 of each model, K answers a question."""
     se = np.sqrt((1 / 9 + 2 / 6 / answers) / 198)
     assert minimum_detectable_difference(se, 1e9, 0.95, 0.8) == pytest.approx(difference, abs=1e-4)
-    # With t in place of the normal distribution, and the K answers as residual of K equal seeds.
+
+
+def test_power_of_miller_2024s_design():
+    """The design of ten answers above: answers as the residual of ten equal seeds, t in place of the normal."""
     parts = Spread((0.0, 0.0), 1 / 9, (1 / 6, 1 / 6))
-    assert parts.power(difference, answers, 198, 0.95) == pytest.approx(0.8, abs=0.015)
+    assert parts.power(0.0757, 10, 198, 0.95) == pytest.approx(0.8, abs=0.01)
 
 
 @pytest.mark.parametrize(
