@@ -1,12 +1,17 @@
-"""Effect sizes over seeds, power, and corrected p-values against published numbers."""
+"""Effect sizes over seeds, and the power of the t-test, against published numbers."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from potstill.statistics.effect import cohens_d, hedges_factor, hedges_g, paired_t
-from potstill.statistics.multiplicity import holm
+from potstill.statistics.effect import (
+    cohens_d,
+    hedges_factor,
+    hedges_g,
+    interval_of_g,
+    paired_t,
+    probability_of_improvement,
+)
 from potstill.statistics.power import minimum_detectable_difference, power_of_t
 from scipy import stats
 from statsmodels.stats.power import TTestPower
@@ -45,6 +50,43 @@ def test_hedges_g_is_unbiased():
     assert g[0] == pytest.approx(hedges_g(difference[0], np.zeros(5)))
 
 
+@pytest.mark.parametrize("d", [-1.5, 0.0, 0.8, 3.0])
+def test_the_interval_of_g_holds_the_true_effect(d):
+    """5 % of 600 intervals miss it: outside these bounds with a probability below 1e-4."""
+    rng = np.random.default_rng(5)
+    draws, seeds = 600, 4
+    sample = rng.normal(d, 1, (draws, seeds))
+    g = sample.mean(1) / sample.std(1, ddof=1) * hedges_factor(seeds - 1)
+    true = d * hedges_factor(seeds - 1)  # the interval is that of d, times the same factor as g
+    ends = np.array([interval_of_g(value, seeds, 0.95) for value in g])
+    missed = np.sum((ends[:, 0] > true) | (ends[:, 1] < true))
+    assert stats.binom.ppf(1e-4, draws, 0.05) <= missed <= stats.binom.isf(1e-4, draws, 0.05)
+
+
+def test_the_interval_of_g_is_symmetric_and_excludes_0_as_the_paired_t_does():
+    low, high = interval_of_g(hedges_g(B, A), 3, 0.95)
+    assert interval_of_g(hedges_g(A, B), 3, 0.95) == pytest.approx((-high, -low))
+    assert low > 0
+    p = paired_t(B, A)[1]
+    assert interval_of_g(hedges_g(B, A), 3, 1 - p)[0] == pytest.approx(0, abs=1e-6)
+    assert np.isnan(interval_of_g(float("nan"), 2, 0.95)).all()
+
+
+@given(st.floats(-300, 300), st.integers(3, 12))
+def test_the_interval_of_g_is_found_for_any_effect(g, seeds):
+    low, high = interval_of_g(g, seeds, 0.95)
+    assert low < g < high
+
+
+def test_probability_of_improvement_of_rliable():
+    """rliable's own test: two tasks, runs of x 1 2 1 2 and 2 2 1 1, of y 1 2 3: 1/3 on each (Agarwal et al. 2021)."""
+    for x in ([1, 2, 1, 2], [2, 2, 1, 1]):
+        assert probability_of_improvement(np.array(x), np.array([1, 2, 3])) == pytest.approx(1 / 3)
+    assert probability_of_improvement(A, A) == 0.5
+    assert probability_of_improvement(A + 1, A) == 1
+    assert np.isnan(probability_of_improvement(A[:1], B))
+
+
 @pytest.mark.parametrize(("n", "power"), [(3, 0.135), (5, 0.281), (10, 0.616)])
 def test_power_at_d_08(n, power):
     assert power_of_t(0.8 * np.sqrt(n), n - 1, 0.95) == pytest.approx(power, abs=5e-4)
@@ -56,47 +98,24 @@ def test_detectable_effect_at_80_percent(n, d):
     assert minimum_detectable_difference(1 / np.sqrt(n), n - 1, 0.95, 0.8) == pytest.approx(d, abs=5e-3)
 
 
-@pytest.mark.parametrize(("runs", "difference"), [(1, 0.1327), (10, 0.0757)])
-def test_detectable_difference_of_miller_2024(runs, difference):
-    """Miller 2024, section 5: n = 198, variance between questions 1/9, within 1/6, K answers a question."""
-    se = np.sqrt((1 / 9 + 2 / 6 / runs) / 198)
-    assert minimum_detectable_difference(se, 1e9, 0.95, 0.8) == pytest.approx(difference, abs=1e-4)
+def test_one_sided_power_and_detectable_difference():
+    """Textbook: TTestPower's one-sided power; less is needed than with two sides."""
+    assert power_of_t(0.8 * np.sqrt(5), 4, 0.95, sides=1) == pytest.approx(
+        TTestPower().power(0.8, 5, 0.05, alternative="larger"), abs=1e-6
+    )
+    found = minimum_detectable_difference(1, 9, 0.95, 0.8, sides=1)
+    assert power_of_t(found, 9, 0.95, sides=1) == pytest.approx(0.8)
+    assert found < minimum_detectable_difference(1, 9, 0.95, 0.8)
+
+
+def test_seeds_for_80_percent_at_d_08():
+    """14.3 pairs for d = 0.8, so 15 seeds."""
+    assert TTestPower().solve_power(0.8, None, 0.05, 0.8) == pytest.approx(14.303, abs=1e-3)
+    assert power_of_t(0.8 * np.sqrt(14), 13, 0.95) < 0.8 < power_of_t(0.8 * np.sqrt(15), 14, 0.95)
 
 
 def test_nothing_varies_nothing_is_detectable():
     assert np.isnan(minimum_detectable_difference(0.0, 10, 0.95, 0.8))
-
-
-def test_holm_of_the_paper_examples():
-    one = pd.Series("task", index=range(3))
-    assert holm(pd.Series([0.01, 0.011, 0.04]), one).tolist() == pytest.approx([0.03, 0.03, 0.04])
-    benjamini_hochberg_1995 = pd.Series(
-        [
-            0.0001,
-            0.0004,
-            0.0019,
-            0.0095,
-            0.0201,
-            0.0278,
-            0.0298,
-            0.0344,
-            0.0459,
-            0.3240,
-            0.4262,
-            0.5719,
-            0.6528,
-            0.7590,
-            1,
-        ]
-    )
-    assert (holm(benjamini_hochberg_1995, pd.Series("x", index=range(15))) <= 0.05).sum() == 3
-    dror_2017 = pd.Series([0.168, 0.297, 0.357, 0.019, 0.218, 0.001])
-    assert (holm(dror_2017, pd.Series("x", index=range(6))) <= 0.05).tolist() == [False] * 5 + [True]
-
-
-def test_holm_corrects_families_apart_and_leaves_gaps():
-    p = pd.Series([0.02, 0.03, np.nan, 0.04])
-    assert holm(p, pd.Series(["a", "a", "a", "b"])).tolist() == pytest.approx([0.04, 0.04, np.nan, 0.04], nan_ok=True)
 
 
 @given(st.floats(1, 60), st.floats(0.8, 0.99), st.floats(0, 200))

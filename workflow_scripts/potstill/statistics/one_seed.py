@@ -23,6 +23,7 @@ def sign_flips(difference: NDArray, clusters: NDArray | None) -> float:
     if clusters is not None:
         difference = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=difference)
     difference = difference[difference != 0]  # their signs change nothing
+    difference = difference[np.lexsort((difference, np.abs(difference)))]  # the same flips whatever the examples' order
     if len(difference) == 0:
         return 1.0
     result = stats.permutation_test(
