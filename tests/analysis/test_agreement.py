@@ -36,6 +36,13 @@ def test_the_same_answer_is_what_the_tasks_own_metric_takes_for_the_same(tmp_pat
     assert extracted.agreement.tolist() == [1.0]
 
 
+def test_right_is_an_exact_match_where_the_metric_is_graded(tmp_path):
+    results = answered(tmp_path, "extractive-qa", [["big dog"]] * 2, ["big dog"] * 2, {"kd": [["dog big", "big dog"]]})
+    row = agreement([results], 0.95).iloc[0]
+    assert results.students[0].scores.tolist() == [[1.0, 1.0]]
+    assert (row.accuracy, row.unlearned) == (0.5, 0.5)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=40), st.randoms())
 def test_the_five_parts_are_a_partition(triples, random):
     teacher, student, same = np.array(triples).T

@@ -14,7 +14,9 @@ import synthetic_experiment as synthetic
 from potstill.analysis import agreement, calibration, differing, shortcuts, slices
 from potstill.artefacts import writing
 from potstill.plan.products import ERROR_ANALYSIS
+from potstill.plan.specs.prepare import PrepareSpec
 from potstill.tables import read_frame, write_table
+from potstill.tasks.prepare import prepare
 from small_results import write
 
 ROOT = Path(__file__).parents[2]
@@ -114,9 +116,6 @@ def test_a_slice_by_a_column_of_the_data(tmp_path):
         "columns": {"text": "s", "label": "label"}, "prompt": "{text}", "text": "{text}", "labels": labels,
         "splits": {"train": "all[:20]", "test": "all[20:]"},
     }  # fmt: skip
-    from potstill.plan.specs.prepare import PrepareSpec
-    from potstill.tasks.prepare import prepare
-
     test = prepare(PrepareSpec.parse(task), tmp_path / "assets" / "data")[0]["test"].sort_values("example_id")
     gold = test.label.tolist()
     is_war = np.array([int(text.split()[-1]) % 3 > 0 for text in test.text])

@@ -49,7 +49,9 @@ def write(path, table):
 @pytest.fixture
 def dataset(tmp_path):
     write(tmp_path / "train.csv", rows("train", 30))
-    write(tmp_path / "one.csv", rows("one", 20))
+    # The same input in a row that is not kept is no example.
+    foreign = {**rows("one", 20)[3], "language": "fr", "topic": "of another language"}
+    write(tmp_path / "one.csv", [foreign, *rows("one", 20)])
     # The first of a repeated input is the one that counts, as in the examples; a file may lack the column.
     again = [{**row, "topic": "second"} for row in rows("one", 20)[1:3]]
     write(tmp_path / "two.csv", [{k: v for k, v in row.items() if k != "year"} for row in [*again, *rows("two", 10)]])

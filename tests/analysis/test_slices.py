@@ -55,6 +55,7 @@ def test_the_scores_are_those_of_the_slice(results):
     assert row.score == pytest.approx(kd.mean())
     assert row.baseline_score == pytest.approx(b0.mean())
     assert (row.ci_low, row.ci_high) == interval_of_score(kd, None, 0.95)
+    assert row.teacher_score == pytest.approx(results.teacher.scores[:, chosen].mean())
     assert row.metric == "accuracy"
 
 

@@ -4,7 +4,7 @@
 without surrounding white space. "Right" is the task's right-or-wrong metric (exact match, where F1 is the primary one).
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CELL = ["task", "role", "student", "method", "variant"]
 EXAMPLE_COLUMNS = [
     "task", "kind", "example_id", "cluster_id", "prompt", "gold", "answers", "label", "choices", "n_words",
 ]  # fmt: skip
-_AGAIN = "Make it again: remove the folder"
+_AGAIN = "Collect the runs again: give the same command after removing the folder"
 
 
 @dataclass(frozen=True)
@@ -111,40 +111,48 @@ def spelled(kind: TaskKind, text: str) -> str:
 
 def _task(folder: Path, task: str, examples: pd.DataFrame, scores: pd.DataFrame, answers: pd.DataFrame) -> TaskResults:
     kind: TaskKind = examples.kind.iloc[0]
-    primary, exact = metrics(kind)[0], metrics(kind)[-1]
     if examples.example_id.duplicated().any() or not examples.example_id.is_monotonic_increasing:
         raise DataError(
             f"{folder}/examples.parquet: the examples of task {task} are not sorted, each once. {_AGAIN} {folder}"
         )
-    ids = examples.example_id.to_numpy()
     of_cell = dict(iter(answers.groupby(CELL, sort=False)))
-    cells = []
-    clusters = None
-    for key, part in scores.groupby(CELL, sort=False):
-        _, role, student, method, variant = map(str, key)
-        name = f"task {task}, {student}, {method}" + ("" if variant == "-" else f" {variant}")
-        of_primary = score_matrix(f"{name} ({primary})", part[part.metric == primary])
-        of_exact = score_matrix(f"{name} ({exact})", part[part.metric == exact])
-        clusters = of_primary.clusters
-        frames = list(_by_seed(folder, name, of_cell.get(key, answers[:0]), of_primary.seeds, ids))
-        if not np.array_equal(of_primary.example_ids, ids):
-            raise DataError(f"{name}: scores.parquet and examples.parquet hold other examples. {_AGAIN} {folder}")
-        texts = np.array([frame.text for frame in frames], dtype=object)
-        if kind == "classification":
-            spelt = np.array([_chosen(folder, name, frame.label, examples.choices) for frame in frames], dtype=object)
-        else:
-            spelt = np.array([[spelled(kind, text) for text in row] for row in texts], dtype=object)
-        logits = _logits(folder, name, frames, len(examples.choices.iloc[0]))
-        right = of_exact.scores == 1
-        cells.append(
-            Cell(role, student, method, variant, of_primary.seeds, of_primary.scores, right, spelt, texts, logits)
-        )
+    cells = [
+        _cell(folder, key, part, of_cell.get(key, answers[:0]), examples)
+        for key, part in scores.groupby(CELL, sort=False)
+    ]
     teachers = [cell for cell in cells if cell.role == "teacher"]
     if len(teachers) != 1:
         raise DataError(f"{folder}: task {task} has {len(teachers)} teachers, expected one. {_AGAIN} {folder}")
     students = tuple(cell for cell in cells if cell.role == "student")
     gold = np.array([spelled(kind, text) for text in examples.gold], dtype=object)
-    return TaskResults(task, kind, primary, examples, gold, clusters, teachers[0], students)
+    clusters = examples.cluster_id.to_numpy()
+    shared = 1 < len(set(clusters)) < len(clusters)
+    return TaskResults(
+        task, kind, metrics(kind)[0], examples, gold, clusters if shared else None, teachers[0], students
+    )
+
+
+def _cell(
+    folder: Path, key: tuple[Hashable, ...], scores: pd.DataFrame, answers: pd.DataFrame, examples: pd.DataFrame
+) -> Cell:
+    task, role, student, method, variant = map(str, key)
+    name = f"task {task}, {student}, {method}" + ("" if variant == "-" else f" {variant}")
+    kind: TaskKind = examples.kind.iloc[0]
+    primary, exact = (
+        score_matrix(f"{name} ({metric})", scores[scores.metric == metric])
+        for metric in (metrics(kind)[0], metrics(kind)[-1])
+    )
+    ids = examples.example_id.to_numpy()
+    if not np.array_equal(primary.example_ids, ids):
+        raise DataError(f"{name}: scores.parquet and examples.parquet hold other examples. {_AGAIN} {folder}")
+    frames = list(_by_seed(folder, name, answers, primary.seeds, ids))
+    texts = np.array([frame.text for frame in frames], dtype=object)
+    if kind == "classification":
+        spelt = np.array([_chosen(folder, name, frame.label, examples.choices) for frame in frames], dtype=object)
+    else:
+        spelt = np.array([[spelled(kind, text) for text in row] for row in texts], dtype=object)
+    logits = _logits(folder, name, frames, len(examples.choices.iloc[0]))
+    return Cell(role, student, method, variant, primary.seeds, primary.scores, exact.scores == 1, spelt, texts, logits)
 
 
 def _by_seed(
