@@ -41,7 +41,6 @@ def test_each_answers_the_other_tasks_test_split_as_a_plain_model(plan):
         assert transfer.node.inputs["examples"].id == examples.id
         assert spec["splits"] == ["test"]
         assert spec["task"]["max_input_tokens"] == 64
-        assert spec["model"]["derive"] is None
     for transfer in of(made, "student"):
         assert transfer.node.inputs["teacher"].id == transfer.run.node.id
         assert transfer.node.spec["calibration"] == "none"
@@ -51,6 +50,13 @@ def test_each_answers_the_other_tasks_test_split_as_a_plain_model(plan):
     assert teacher.node.spec["calibration"] == "centre", "calibrated as on its own task"
     assert [n.id for n in teacher.node.inputs["label_logits"]] == [n.id for n in own.inputs["label_logits"]]
     assert not any("smoke-opinions" in name for name in ids(made, "targets"))
+
+
+def test_a_student_that_was_derived_is_asked_as_it_was_saved(plan):
+    made = plan("demo", {"tasks": {"sentiment": {"also_evaluate_on": ["sentiment-imdb"]}}})
+    for transfer in of(made, "student"):
+        assert transfer.run.node.spec["model"]["derive"] is not None
+        assert transfer.node.spec["model"] == {**transfer.run.node.spec["model"], "derive": None}
 
 
 def test_a_students_answers_change_with_what_its_run_changes_with(plan):

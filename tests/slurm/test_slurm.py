@@ -14,17 +14,8 @@ from project import Project, Result
 
 pytestmark = pytest.mark.slow
 
-LOCAL = {
-    "fetch_model",
-    "fetch_dataset",
-    "prepare_task",
-    "collect_runs",
-    "collect_benchmarks",
-    "compare",
-    "analyse_errors",
-    "write_table",
-}
-LOCAL |= {"draw_figure", "write_report"}
+LOCAL = {"fetch_model", "fetch_dataset", "prepare_task", "collect_runs", "collect_benchmarks", "collect_costs"}
+LOCAL |= {"compare", "analyse_errors", "write_table", "draw_figure", "write_model_cards", "write_report"}
 SUBMITTED = {"train_student", "capture_targets", "predict_teacher", "benchmark_model"}
 
 # There are two nodes of them: where one crashes, the other is left.

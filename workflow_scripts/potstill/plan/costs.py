@@ -11,7 +11,6 @@ from potstill.plan.specs.costs import CollectCostsSpec, CostedRun, CostedTargets
 
 def costs_product(configuration: Configuration, graph: Graph) -> tuple[CollectCostsSpec, Mapping[str, Any]]:
     """Spec of the collected costs, and the artefacts whose jobs are counted, by their role."""
-    places: dict[str, int] = {}
     shards: list[Node] = []
     sets: dict[tuple[str, ...], int] = {}
     targets: list[CostedTargets] = []
@@ -24,11 +23,9 @@ def costs_product(configuration: Configuration, graph: Graph) -> tuple[CollectCo
             key = tuple(node.id for node in nodes)
             if key not in sets:
                 sets[key] = len(targets)
-                for node in nodes:
-                    if node.id not in places:
-                        places[node.id] = len(shards)
-                        shards.append(node)
-                targets.append(CostedTargets(task=run.task, kind=kind, shards=tuple(places[name] for name in key)))
+                places = range(len(shards), len(shards) + len(nodes))
+                targets.append(CostedTargets(task=run.task, kind=kind, shards=tuple(places)))
+                shards += nodes
             read.append(sets[key])
         learns = bool(read) or configuration.catalogue.models[run.student].derived_from == TEACHER
         runs.append(
