@@ -1,0 +1,50 @@
+"""What the experiment cost, from `costs.parquet`; where there is none, the training times of the runs."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from potstill.report.evidence import Evidence
+from potstill.report.table import rows
+
+SHARED = ("teacher fit", "teacher pass", "targets")  # stages that several runs use
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds of computing.
+
+    Attributes:
+        stages: stage -> seconds of all its jobs.
+        devices: what they ran on.
+        per_run: (student, method) -> seconds of one run with its share of what it uses; empty where unknown.
+    """
+
+    stages: dict[str, float]
+    devices: tuple[str, ...]
+    per_run: dict[tuple[str, str], float]
+
+    @property
+    def total(self) -> float:
+        """Seconds of everything."""
+        return sum(self.stages.values())
+
+
+def costs(evidence: Evidence) -> Costs:
+    """The costs of an experiment, jobs that several methods share counted once."""
+    table = evidence["costs/costs"]
+    if table.empty:
+        students = evidence["collected/runs"].query("role == 'student'")
+        return Costs({"training": float(students.train_seconds.sum())}, _named(students.device), {})
+    # A shared stage may stand once for each method that uses it.
+    shared = table[table.stage.isin(SHARED)].drop_duplicates(["task", "stage", "kind", "seconds"])
+    once = pd.concat([shared, table[~table.stage.isin(SHARED)]])
+    stages = {str(stage): float(seconds) for stage, seconds in once.groupby("stage", sort=False).seconds.sum().items()}
+    students = table[table.student.fillna("").ne("") & table.method.fillna("").ne("") & table.method.ne("teacher")]
+    summed = students.groupby(["student", "method"], sort=False, as_index=False).seconds_per_run.sum()
+    per_run = {(row.student, row.method): float(row.seconds_per_run) for row in rows(summed)}
+    return Costs(stages, _named(table.device), per_run)
+
+
+def _named(devices: pd.Series) -> tuple[str, ...]:
+    return tuple(str(device) for device in devices.dropna().unique() if device)

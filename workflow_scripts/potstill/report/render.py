@@ -1,0 +1,65 @@
+"""The report's files from its content: one HTML page that needs nothing else, and the same in short as Markdown."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from potstill.progress import duration
+from potstill.report import wording
+from potstill.report.document import Document
+from potstill.report.verdict import Kept
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def html(document: Document) -> str:
+    """The page; style, script and pictures are in it."""
+    environment = _environment(escaped=True)
+    css, js = (Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
+    return environment.get_template("report.html").render(
+        **_words(document), css=css, js=js, scale=_scale(document.scoreboard)
+    ).lstrip()
+
+
+def markdown(document: Document) -> str:
+    """The summary."""
+    text = _environment(escaped=False).get_template("summary.md").render(**_words(document))
+    # Between the lines of a table the template has empty ones, which would end it.
+    text = re.sub(r"(?<=\|)\n\n(?=\|)", "\n", text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _environment(escaped: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": wording.percent,
+        "percent0": lambda value: wording.percent(value, 0),
+        "size": wording.size,
+        "duration": duration,
+    }
+    return environment
+
+
+def _words(document: Document) -> dict[str, object]:
+    return {"d": document, "interval": wording.interval, "margin": wording.margin(document.verdict)}
+
+
+def _scale(shown: list[Kept]) -> Callable[[float], float]:
+    """From a share of the teacher's score to percent of the width that the first page draws it on."""
+    values = [value for kept in shown for value in (kept.retention, kept.low, kept.high, kept.margin) if value == value]
+    low, high = min([*values, 0.9]), max([*values, 1.02])
+    room = 0.04 * (high - low)
+
+    def place(value: float) -> float:
+        return round(100 * (value - low + room) / (high - low + 2 * room), 2)
+
+    return place
