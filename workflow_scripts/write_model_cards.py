@@ -23,7 +23,9 @@ def main(stage: Stage) -> None:
     assets = {
         name: asset(read_manifest(folder), spec.licences.get(name)) for name, folder in stage.inputs["assets"].items()
     }
-    splits = {task: read_json(Path(folder), "report.json")["splits"] for task, folder in stage.inputs["examples"].items()}
+    splits = {
+        task: read_json(Path(folder), "report.json")["splits"] for task, folder in stage.inputs["examples"].items()
+    }
     with publish_directory(stage.output, stage.inputs) as folder:
         for card in spec.cards:
             text = write_card(card, spec, evidence, assets, splits[card.task], verdict).content

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from potstill.plan.configuration import Configuration
+from potstill.plan.experiment import Experiment
 from potstill.plan.graph import TEACHER, Graph, resolved
 from potstill.plan.nodes import Node
 from potstill.plan.specs.report import CardEntry, ModelCardsSpec, ReportSpec, Source
@@ -54,11 +56,13 @@ def report_spec(
         captions={name: texts.captions[name] for name in (*tables, *figures) if name in texts.captions},
         index=texts.methods,
         # Own entries of the catalogue may hold folders of this machine; where models and data come from is in `sources`.
-        settings=experiment.model_dump(mode="json", exclude={"title", "description", "catalogue"}),
+        settings=_settings(experiment),
     )
 
 
-def model_cards_spec(configuration: Configuration, graph: Graph, texts: Texts) -> tuple[ModelCardsSpec, dict[str, Node]]:
+def model_cards_spec(
+    configuration: Configuration, graph: Graph, texts: Texts
+) -> tuple[ModelCardsSpec, dict[str, Node]]:
     """The cards of all students of an experiment, and the assets that they speak of by their names."""
     experiment, catalogue = configuration.experiment, configuration.catalogue
     cards: dict[tuple[str, str, str], CardEntry] = {}
@@ -102,6 +106,19 @@ def model_cards_spec(configuration: Configuration, graph: Graph, texts: Texts) -
         licences=licences,
     )
     return spec, assets
+
+
+def _settings(experiment: Experiment) -> dict[str, Any]:
+    """The experiment with its defaults; of a `training` below the first one only the changes, for no more counts."""
+    hidden = {"title", "description", "catalogue"}
+    settings = experiment.model_dump(mode="json", exclude=hidden)
+    given = experiment.model_dump(mode="json", exclude=hidden, exclude_unset=True)
+    for section in ("tasks", "students", "methods"):
+        for name, entry in settings[section].items():
+            entry["training"] = given[section][name].get("training", {})
+    if settings["teacher"]["fit"]:
+        settings["teacher"]["fit"]["training"] = given["teacher"]["fit"].get("training", {})
+    return settings
 
 
 def _sources(configuration: Configuration, graph: Graph) -> tuple[Source, ...]:

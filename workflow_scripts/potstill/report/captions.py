@@ -1,4 +1,4 @@
-"""Captions of docs/captions: paragraphs of plain text with `**strong**`, `*emphasis*` and ``` ``literal`` ```, in other notations."""
+"""Captions of docs/captions in other notations: paragraphs with `**strong**`, `*emphasis*` and ``` ``literal`` ``` words."""
 
 import re
 from collections.abc import Callable
@@ -19,6 +19,12 @@ def lead(text: str) -> str:
     """The first sentence as plain text: what the picture shows, for those who do not see it."""
     first = plain(paragraphs(text)[0]) if text.strip() else ""
     return re.split(r"(?<=[.?!])\s", first, maxsplit=1)[0]
+
+
+def split_lead(text: str) -> tuple[str, str]:
+    """A first sentence that is bold, as plain text, and what comes after it; without one, nothing and the text."""
+    match = re.match(r"\s*\*\*(.+?)\*\*\s*", text, flags=re.DOTALL)
+    return (" ".join(match[1].split()), text[match.end() :]) if match else ("", text)
 
 
 def plain(text: str) -> str:

@@ -41,8 +41,9 @@ def costs(evidence: Evidence) -> Costs:
     once = pd.concat([shared, table[~table.stage.isin(SHARED)]])
     stages = {str(stage): float(seconds) for stage, seconds in once.groupby("stage", sort=False).seconds.sum().items()}
     students = table[table.student.fillna("").ne("") & table.method.fillna("").ne("") & table.method.ne("teacher")]
-    summed = students.groupby(["student", "method"], sort=False, as_index=False).seconds_per_run.sum()
-    per_run = {(row.student, row.method): float(row.seconds_per_run) for row in rows(summed)}
+    per_run: dict[tuple[str, str], float] = {}
+    for row in rows(students):
+        per_run[row.student, row.method] = per_run.get((row.student, row.method), 0.0) + float(row.seconds_per_run)
     return Costs(stages, _named(table.device), per_run)
 
 

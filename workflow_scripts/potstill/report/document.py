@@ -92,6 +92,12 @@ class Document:
     provenance: Provenance
 
     @property
+    def baseline(self) -> str:
+        """The baseline's name, and what it is."""
+        title = next((entry.title for name, entry in self.methods if name == self.spec.baseline and entry), None)
+        return f"{title} ({self.spec.baseline})" if title else self.spec.baseline
+
+    @property
     def outcome(self) -> str:
         """`keeps`, `some` (on some tasks) or `none`."""
         if self.verdict.recommended:
@@ -134,12 +140,14 @@ def build_document(
         figures=[figure for name, figure in figures.items() if name not in first],
         tables=[_table(name, spec, folders, embedder) for name in spec.tables],
         errors=[
-            ShownTable(name, title, found, caption, [], [])
-            for name, title, found, caption in error_grids(evidence)
+            ShownTable(name, title, found, caption, [], []) for name, title, found, caption in error_grids(evidence)
         ],
         examples=examples(evidence),
         costs=costs(evidence),
-        methods=[(name, entry_of(entries, file, options_of(runs[runs.method == name]))) for name, file in spec.methods.items()],
+        methods=[
+            (name, entry_of(entries, file, options_of(runs[runs.method == name])))
+            for name, file in spec.methods.items()
+        ],
         convention=convention(spec.index),
         settings=settings_grid(spec.settings),
         runs_on=tuple(str(device) for device in runs.device.dropna().unique()),
@@ -175,44 +183,50 @@ def provenance(records: Sequence[Path]) -> Provenance:
 
 
 def _figure(name: str, spec: ReportSpec, embedder: Embedder) -> Figure:
-    text = spec.captions.get(name, "")
+    title, text = titled(name, spec.captions.get(name, ""))
     path = embedder.folder / "figures" / f"{name}.png"
     data = path.read_bytes()
     width, height = png_size(data, path)
     return Figure(
         name=name,
-        title=titled(name),
+        title=title,
         picture=data_uri(data, ".png"),
         width=width,
         height=height,
-        alt=captions.lead(text) or titled(name),
+        alt=title.partition(": ")[2] or title,
         caption=captions.html(text),
         links=embedder.links(*(f"figures/{name}.{suffix}" for suffix in ("pdf", "svg", "csv"))),
     )
 
 
 def _table(name: str, spec: ReportSpec, folders: Mapping[str, Path], embedder: Embedder) -> ShownTable:
+    title, text = titled(name, spec.captions.get(name, ""))
     table = build_table(name, {product: folders[product] for product in TABLES[name]}, spec.digits)
     return ShownTable(
         name=name,
-        title=titled(name),
+        title=title,
         grid=grid(table.shown),
         caption=table.caption,
-        reading=captions.html(spec.captions.get(name, "")),
+        reading=captions.html(text),
         links=embedder.links(f"summary/{name}.csv", f"summary/{name}.tex"),
     )
 
 
-def titled(name: str) -> str:
-    """`Figure 4.3: kd comparison` of `fig_4_3_kd_comparison`; other names with spaces."""
+def titled(name: str, caption: str) -> tuple[str, str]:
+    """Heading and further text of a figure or table.
+
+    The heading of `fig_4_3_kd_comparison` is `Figure 4.3: ` and the first sentence of its caption, where that is set off as
+    bold; otherwise words of its name.
+    """
     kind, _, rest = name.partition("_")
-    word = {"fig": "Figure", "table": "Table"}.get(kind)
-    if word is None:
-        return name.replace("_", " ").capitalize()
     parts = rest.split("_")
     count = next((i for i, part in enumerate(parts) if not part.isdigit()), len(parts))
-    words = " ".join(parts[count:])
-    return f"{word} {'.'.join(parts[:count])}: {words}" if count else f"{word}: {words}"
+    word = {"fig": "Figure", "table": "Table"}.get(kind) if rest else None
+    begin = f"{word} {'.'.join(parts[:count])}".strip() + ": " if word else ""
+    bold, after = captions.split_lead(caption)
+    if bold:
+        return begin + bold.removesuffix("."), after
+    return begin + (" ".join(parts[count:]) if word else name.replace("_", " ").capitalize()), caption
 
 
 def options_of(runs: pd.DataFrame) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from potstill.errors import ArtefactError
 
 LARGEST = 400_000  # bytes of a file that is offered from inside the page
 ALL = 12_000_000  # bytes of all of them
-_TYPES = {".png": "image/png", ".pdf": "application/pdf", ".svg": "image/svg+xml", ".csv": "text/csv", ".tex": "text/x-tex"}
+_TYPES = {
+    ".png": "image/png",
+    ".pdf": "application/pdf",
+    ".svg": "image/svg+xml",
+    ".csv": "text/csv",
+    ".tex": "text/x-tex",
+}
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -11,7 +11,10 @@ from potstill.tables import read_frame
 
 # product/table -> the columns that the report reads. Tables of a product that an experiment does not have are empty.
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "collected/runs": ("task", "kind", "role", "student", "method", "variant", "options", "seed", "run_id", "selected", "kept", "device", "train_seconds"),
+    "collected/runs": (
+        "task", "kind", "role", "student", "method", "variant", "options", "seed", "run_id", "selected", "kept", "device",
+        "train_seconds",
+    ),
     "collected/baselines": ("task", "metric", "baseline", "answer", "score"),
     "comparison/summary": (
         "task", "role", "student", "method", "variant", "metric", "selected", "primary", "n_seeds", "n_examples", "mean",

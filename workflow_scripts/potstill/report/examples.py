@@ -35,7 +35,8 @@ def examples(evidence: Evidence) -> list[Example]:
     for (task, example_id), part in table.groupby(["task", "example_id"], sort=False):
         ordered = pd.concat([part[part.role == "teacher"], part[part.role != "teacher"]])
         answers = [
-            Answer(_who(row.role, row.student, row.method), str(row.answer), float(row.share_right)) for row in rows(ordered)
+            Answer(_who(row.role, row.student, row.method), str(row.answer), float(row.share_right))
+            for row in rows(ordered)
         ]
         first = part.iloc[0]
         found.append(Example(str(task), str(example_id), str(first.prompt), str(first.gold), answers))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from potstill.report.evidence import Evidence
-from potstill.report.table import MISSING, number, percent
+from potstill.report.table import MISSING, number, percent, rows
 
 _NUMBER = re.compile(rf"|{MISSING}|[-+<]?\d.*")
 _MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
@@ -66,8 +66,12 @@ def error_grids(evidence: Evidence) -> Iterator[tuple[str, str, Grid, str]]:
     options = evidence["error_analysis/options"]
     if len(options):
         options = options.assign(who=_who(options))
+        order = options.role.map({"gold": 0, "teacher": 1}).fillna(2)
+        options = options.iloc[order.argsort(kind="stable")]
         wide = options.pivot_table(index=["task", "option"], columns="who", values="share", sort=False)
-        cells = {key.capitalize(): wide.index.get_level_values(key).to_series(index=wide.index) for key in ("task", "option")}
+        cells = {
+            key.capitalize(): wide.index.get_level_values(key).to_series(index=wide.index) for key in ("task", "option")
+        }
         cells |= {f"{name} (%)": _percents(wide[name]) for name in wide}
         yield (
             "options",
@@ -87,7 +91,7 @@ def error_grids(evidence: Evidence) -> Iterator[tuple[str, str, Grid, str]]:
                 "n": slices.n_examples.map(lambda value: number(value, 0)),
                 "Score (%)": [
                     f"{percent(row.score, 1)} [{percent(row.ci_low, 1)}, {percent(row.ci_high, 1)}]"
-                    for row in slices.itertuples()
+                    for row in rows(slices)
                 ],
                 "Teacher (%)": _percents(slices.teacher_score),
                 "Baseline (%)": _percents(slices.baseline_score),
@@ -118,13 +122,13 @@ def _flat(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping) and value:
         for name, item in value.items():
             yield from _flat(item, f"{key}.{name}" if key else str(name))
-    else:
+    elif value != {}:
         yield key, value
 
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_value, value)) or "–"
-    if value is None or value == {}:
+    if value is None:
         return "–"
     return str(value).lower() if isinstance(value, bool) else str(value)

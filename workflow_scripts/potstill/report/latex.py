@@ -6,7 +6,9 @@ from potstill.report import captions
 from potstill.report.document import Document
 from potstill.report.table import escape_latex, number, p_value, percent
 
-_DIGITS = dict(zip("0123456789", ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"), strict=True))
+_DIGITS = dict(
+    zip("0123456789", ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"), strict=True)
+)
 
 
 def numbers(document: Document) -> str:
@@ -29,7 +31,12 @@ def numbers(document: Document) -> str:
         add("its method", escape_latex(best.method), "recommended method")
     for task in verdict.tasks:
         add(f"{task.task}: test examples", str(task.n_examples), task.task, "examples")
-        add(f"{task.task}: {task.metric} of {task.teacher}, %", percent(task.teacher_score, 1), task.task, "teacher score")
+        add(
+            f"{task.task}: {task.metric} of {task.teacher}, %",
+            percent(task.teacher_score, 1),
+            task.task,
+            "teacher score",
+        )
         for kept in task.students:
             where = f"{task.task}, {kept.student}, {kept.method}"
             for meaning, value, name in (
@@ -88,5 +95,3 @@ def letters(text: str) -> str:
 
 def _math(value: str) -> str:
     return re.sub(r"^[-<]", lambda match: f"\\ensuremath{{{match[0]}}}", value)
-
-

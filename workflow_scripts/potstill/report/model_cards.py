@@ -14,6 +14,7 @@ from potstill.report.document import options_of
 from potstill.report.evidence import Evidence
 from potstill.report.method_index import convention, entry_of, read_index
 from potstill.report.render import TEMPLATES
+from potstill.report.table import rows
 from potstill.report.verdict import Limit, Verdict
 
 _TASK_TYPES = {
@@ -67,24 +68,28 @@ def write_card(
         (runs.task == entry.task) & (runs.student == entry.student) & (runs.method == entry.method) & runs.selected
     ]
     base, teacher, data = (assets[name] for name in (entry.base, entry.teacher, entry.data))
-    text = _environment().get_template("model_card.md").render(
-        entry=entry,
-        spec=spec,
-        kept=kept,
-        gains=gains,
-        results=results.to_dict("records"),
-        runs=mine.to_dict("records"),
-        task=task,
-        base=base,
-        teacher=teacher,
-        data=data,
-        splits=splits,
-        options=options_of(mine),
-        method=entry_of(read_index(spec.index), entry.file, options_of(mine)),
-        convention=convention(spec.index),
-        limits=[wording.limit(found) for found in verdict.limits if _is_of(found, entry)],
-        margin=wording.margin(verdict),
-        auto="AutoModelForSequenceClassification" if entry.encoder else "AutoModelForCausalLM",
+    text = (
+        _environment()
+        .get_template("model_card.md")
+        .render(
+            entry=entry,
+            spec=spec,
+            kept=kept,
+            gains=gains,
+            results=results.to_dict("records"),
+            runs=mine.to_dict("records"),
+            task=task,
+            base=base,
+            teacher=teacher,
+            data=data,
+            splits=splits,
+            options=options_of(mine),
+            method=entry_of(read_index(spec.index), entry.file, options_of(mine)),
+            convention=convention(spec.index),
+            limits=[wording.limit(found) for found in verdict.limits if _is_of(found, entry)],
+            margin=wording.margin(verdict),
+            auto="AutoModelForSequenceClassification" if entry.encoder else "AutoModelForCausalLM",
+        )
     )
     metadata = _metadata(entry, base, data, results)
     return ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n{text.strip()}\n")
@@ -105,21 +110,21 @@ def _metadata(entry: CardEntry, base: Asset, data: Asset, results: pd.DataFrame)
                 dataset_type=data.hub or entry.dataset,
                 dataset_name=entry.task,
                 dataset_split="test",
-                metric_type=row["metric"],
-                metric_name=f"{row['metric'].replace('_', ' ')}, mean over {row['n_seeds']} seeds",
-                metric_value=round(float(row["mean"]), 4),
+                metric_type=row.metric,
+                metric_name=f"{row.metric.replace('_', ' ')}, mean over {row.n_seeds} seed{'s' * (row.n_seeds > 1)}",
+                metric_value=round(float(row.mean), 4),
                 metric_args=_arguments(row),
             )
-            for row in results.to_dict("records")
+            for row in rows(results)
         ],
     )
 
 
-def _arguments(row: Mapping[str, Any]) -> dict[str, float | int]:
+def _arguments(row: Any) -> dict[str, float | int]:
     """What the number rests on, for those who read the metadata alone."""
-    interval = {"ci_low": row["ci_low"], "ci_high": row["ci_high"], "confidence": row["confidence"]}
+    interval = {"ci_low": row.ci_low, "ci_high": row.ci_high, "confidence": row.confidence}
     known = {name: round(float(value), 4) for name, value in interval.items() if not pd.isna(value)}
-    return {**known, "seeds": int(row["n_seeds"]), "examples": int(row["n_examples"])}
+    return {**known, "seeds": int(row.n_seeds), "examples": int(row.n_examples)}
 
 
 def _results(summary: pd.DataFrame, entry: CardEntry) -> pd.DataFrame:
@@ -142,9 +147,12 @@ def _is_of(found: Limit, entry: CardEntry) -> bool:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"percent": wording.percent, "size": wording.size}
     environment.globals |= {"interval": wording.interval, "points": wording.points}
     return environment
-

@@ -12,6 +12,8 @@ from potstill.report import wording
 from potstill.report.document import Document
 from potstill.report.verdict import Kept
 
+_UNIT = re.compile(r"(?<=\d) %")
+_INTERVAL = re.compile(r"\[([-−+]?[\d.]+), ([-−+]?[\d.]+)\]")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -19,9 +21,10 @@ def html(document: Document) -> str:
     """The page; style, script and pictures are in it."""
     environment = _environment(escaped=True)
     css, js = (Markup((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8")) for kind in ("css", "js"))
-    return environment.get_template("report.html").render(
-        **_words(document), css=css, js=js, scale=_scale(document.scoreboard)
-    ).lstrip()
+    template = environment.get_template("report.html")
+    text = template.render(**_words(document), css=css, js=js, scale=_scale(document.scoreboard)).lstrip()
+    # No line ends between a number and its unit, or inside an interval.
+    return _INTERVAL.sub("[\\1,\u00a0\\2]", _UNIT.sub("\u00a0%", text))
 
 
 def markdown(document: Document) -> str:

@@ -123,13 +123,13 @@ class Limit:
     """One thing that this design could not have seen, or that weakens the verdict.
 
     Attributes:
-        kind: mde, seeds, clusters, trials, teacher, shortcut or code.
+        kind: mde, needed, seeds, clusters, trials, teacher, shortcut or code.
         values: what the sentence needs.
     """
 
     kind: str
     task: str
-    values: tuple[object, ...] = ()
+    values: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,9 @@ def _task(
     )
 
 
-def _kept(row: Any, score: Any) -> Kept:
-    r, s = row, score
-    status = "keeps" if r.keeps else "short" if r.ci_high < r.margin else "open"
+def _kept(r: Any, s: Any) -> Kept:
+    """From a row of the retention table and the same student's of the summary."""
+    status: Literal["keeps", "short", "open"] = "keeps" if r.keeps else "short" if r.ci_high < r.margin else "open"
     return Kept(
         r.task, r.student, r.method, r.variant, r.metric,
         float(s.mean), float(s.ci_low), float(s.ci_high),
@@ -234,10 +234,10 @@ def _kept(row: Any, score: Any) -> Kept:
     )  # fmt: skip
 
 
-def _gain(row: Any) -> Gain:
-    r = row
+def _gain(r: Any) -> Gain:
+    """From a row of the contrasts."""
     shown = r.p_adjusted <= 1 - r.confidence + 1e-12
-    outcome = "open" if not shown else "better" if r.difference > 0 else "worse"
+    outcome: Literal["better", "worse", "open"] = "open" if not shown else "better" if r.difference > 0 else "worse"
     return Gain(
         r.task, r.student, r.method, r.other, float(r.difference), float(r.ci_low), float(r.ci_high),
         float(r.p_adjusted), r.adjustment, outcome, float(r.mde), float(r.power),
@@ -270,6 +270,9 @@ def _limits(tasks: Sequence[TaskVerdict], chosen: pd.DataFrame, evidence: Eviden
         if detectable:
             power = task.gains[0].power
             yield Limit("mde", task.task, (min(detectable), max(detectable), task.gains[0].other, power))
+        for gain in task.gains:
+            if gain.outcome == "open" and not (math.isnan(gain.seeds_needed) and math.isnan(gain.examples_needed)):
+                yield Limit("needed", task.task, (gain,))
         if task.students and min(s.n_seeds for s in task.students) == 1:
             yield Limit("seeds", task.task)
         if task.n_clusters is not None and task.n_clusters < FEW_CLUSTERS:

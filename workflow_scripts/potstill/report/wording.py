@@ -1,7 +1,7 @@
 """The verdict in words: one sentence or two for each fact of it, plain text. Numbers are percentages and points."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from potstill.report.table import MISSING, p_value
 from potstill.report.verdict import Gain, Kept, Limit, TaskVerdict, Verdict
@@ -31,6 +31,12 @@ def support(verdict: Verdict) -> list[str]:
             sentences.append(_kept(chosen, task, verdict))
         elif task.nearest:
             sentences.append(_nearest(task.nearest, task, verdict))
+    for found in verdict.limits:
+        recommended = [kept for kept in verdict.recommended if kept.task == found.task]
+        if recommended and (
+            found.kind == "teacher" or found.values[:2] == (recommended[0].student, recommended[0].method)
+        ):
+            sentences.append(f"Caution: {limit(found)}")
     if verdict.also:
         same = listed(verdict.also)
         sentences.append(f"{same} would do as well for the same student; the best validation score decided.")
@@ -38,7 +44,7 @@ def support(verdict: Verdict) -> list[str]:
 
 
 def distillation(verdict: Verdict) -> list[str]:
-    """Whether distillation beats the baseline, a sentence a task and student."""
+    """Whether distillation beats the baseline: what is shown, then what is not, for each task and student."""
     sentences = []
     for task in verdict.tasks:
         students = list(dict.fromkeys(gain.student for gain in task.gains))
@@ -46,7 +52,9 @@ def distillation(verdict: Verdict) -> list[str]:
             gains = [gain for gain in task.gains if gain.student == student]
             where = [f"on {task.task}"] if len(verdict.tasks) > 1 else []
             where += [f"with {student}"] if len(students) > 1 else []
-            sentences.append(_gains(gains, " ".join(where)))
+            place = " ".join(where)
+            begin = f"{place[0].upper()}{place[1:]}: " if place else ""
+            sentences += [f"{begin}{sentence}." for sentence in _gains(gains)]
     for win in verdict.wins:
         if win.n_tasks > 1:
             which = f" ({listed(win.which)})" if win.which else ""
@@ -67,8 +75,21 @@ def limit(found: Limit) -> str:
             f"{on}, a true difference from {other} smaller than {span} points would often have been missed: that is what "
             f"this design finds with {percent(power, 0)} probability."
         )
+    if found.kind == "needed":
+        gain: Gain = values[0]
+        ways = [
+            f"{math.ceil(count):,} {what}"
+            for count, what in ((gain.seeds_needed, "seeds"), (gain.examples_needed, "test examples"))
+            if not math.isnan(count)
+        ]
+        return (
+            f"{on}, to find a difference from {gain.other} as large as that of {gain.method} with {gain.student} "
+            f"({points(gain.difference, signed=True)} points) it would take {' or '.join(ways)}."
+        )
     if found.kind == "seeds":
-        return f"{on} there is one seed: all intervals cover other test examples, not another training of the same model."
+        return (
+            f"{on} there is one seed: all intervals cover other test examples, not another training of the same model."
+        )
     if found.kind == "clusters":
         return f"{on} there are only {values[0]} independent groups of test examples, so the intervals are rough."
     if found.kind == "teacher":
@@ -78,8 +99,10 @@ def limit(found: Limit) -> str:
             "keeping its score proves nothing."
         )
     if found.kind == "trials":
-        counts = listed(f"{method} in {count} variant{'s' * (count != 1)}" for method, count in values)  # type: ignore[misc]
-        return f"{on} the methods did not get the same number of tries: {counts}. More tries alone raise the best score."
+        counts = listed(f"{method} in {count} variant{'s' * (count != 1)}" for method, count in values)
+        return (
+            f"{on} the methods did not get the same number of tries: {counts}. More tries alone raise the best score."
+        )
     if found.kind == "shortcut":
         student, method, text = values
         return f"{on}, {' with '.join(str(name) for name in (student, method) if name)}: {text}"
@@ -150,19 +173,17 @@ def _nearest(kept: Kept, task: TaskVerdict, verdict: Verdict) -> str:
     )
 
 
-def _gains(gains: list[Gain], where: str) -> str:
+def _gains(gains: list[Gain]) -> Iterator[str]:
     other = gains[0].other
-    parts = []
     for outcome, verb in (("better", "beats"), ("worse", "is worse than")):
         for gain in (gain for gain in gains if gain.outcome == outcome):
             shown = p_value(gain.p)
             sign = "" if shown.startswith("<") else "= "
             difference = f"{points(gain.difference, signed=True)} points{interval(gain.low, gain.high, signed=True)}"
-            parts.append(f"{gain.method} {verb} {other}: {difference}, p {sign}{shown}")
+            yield f"{gain.method} {verb} {other}: {difference}, p {sign}{shown}"
     if still := [gain for gain in gains if gain.outcome == "open"]:
         shown = listed(
             f"{gain.method} ({points(gain.difference, signed=True)}{interval(gain.low, gain.high, signed=True)})"
             for gain in still
         )
-        parts.append(f"{shown} cannot be told from {other}")
-    return (f"{where[0].upper()}{where[1:]}: " if where else "") + "; ".join(parts) + "."
+        yield f"{shown} cannot be told from {other}"

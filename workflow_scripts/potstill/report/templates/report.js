@@ -34,7 +34,7 @@
     const copy = unit.cloneNode(true);
     if (!unit.classList.contains("example")) copy.querySelectorAll("tbody").forEach((body) => body.remove());
     const pictures = [...unit.querySelectorAll("img")].map((image) => image.alt).join(" ");
-    return { unit, rows, text: `${unit.id} ${copy.textContent} ${pictures}`.toLowerCase() };
+    return { unit, rows, text: `${unit.id} ${copy.textContent} ${pictures}`.toLowerCase().replace(/\u00a0/g, " ") };
   });
   const input = document.getElementById("search");
   const hits = document.getElementById("hits");
@@ -46,7 +46,7 @@
       const whole = matches(text);
       let found = 0;
       rows.forEach((row) => {
-        row.hidden = !whole && !matches(row.textContent.toLowerCase());
+        row.hidden = !whole && !matches(row.textContent.toLowerCase().replace(/\u00a0/g, " "));
         found += !row.hidden;
       });
       unit.hidden = !whole && !found;
