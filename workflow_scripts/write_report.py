@@ -1,7 +1,5 @@
 """Write `report.html`, `summary.md` and the LaTeX snippets: the verdict, and all tables and figures behind it."""
 
-from pathlib import Path
-
 from potstill.products import publish_files, verify_products
 from potstill.progress import say
 from potstill.stage import Stage, run
@@ -18,7 +16,7 @@ def main(stage: Stage) -> None:
     spec = ReportSpec.parse(stage.spec)
     verify_products(stage.inputs)
     folders = {product: stage.path(product) for product in PRODUCTS if product in stage.inputs}
-    experiment = Path(stage.inputs["record"]).parent.parent
+    experiment = stage.paths("reads")[0].parent.parent  # where the figures and tables lie
     document = build_document(spec, folders, stage.paths("reads"), experiment)
     with publish_files(stage.output.parent, stage.inputs) as folder:
         (folder / "latex").mkdir()

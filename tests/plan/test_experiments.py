@@ -53,7 +53,7 @@ def test_every_experiment_plans(plan, name):
     everything = [node for kind in made.graph.nodes.values() for node in kind.values()]
     assert all(len(node.id) < 200 for node in everything)
     assert all(below.id in made.graph.nodes[below.kind] for node in everything for below in node.flat_inputs())
-    assert made.targets[-1] == f"results/{name}/report.html"
+    assert f"results/{name}/report.html" in made.targets
     assert len(made.targets) == 2 * 5 + 3 * 7 + 1
 
 

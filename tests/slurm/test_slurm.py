@@ -15,7 +15,7 @@ from project import Project, Result
 pytestmark = pytest.mark.slow
 
 LOCAL = {"fetch_model", "fetch_dataset", "prepare_task", "collect_runs", "collect_benchmarks", "compare", "write_table"}
-LOCAL |= {"draw_figure", "write_report"}
+LOCAL |= {"draw_figure", "write_report", "write_model_cards"}
 SUBMITTED = {"train_student", "capture_targets", "predict_teacher", "benchmark_model"}
 
 # There are two nodes of them: where one crashes, the other is left.

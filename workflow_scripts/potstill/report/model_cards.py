@@ -36,7 +36,7 @@ class Asset:
 def asset(manifest: Mapping[str, Any], licence: str | None) -> Asset:
     """From the manifest's `origin`, `revision` and `licence`; what the catalogue says of the licence goes first."""
     origin = manifest.get("origin") or {}
-    words = ", ".join(f"{key} {value}" for key, value in origin.items() if key not in ("type", "sha256"))
+    words = ", ".join(f"{key} {origin[key]}" for key in ("hub", "wheel", "version", "path") if key in origin)
     if origin.get("hub") and manifest.get("revision"):
         words += f", revision {manifest['revision']}"
     return Asset(origin.get("hub"), words or "unknown", licence or manifest.get("licence"))
