@@ -161,7 +161,7 @@ def build_products(
         "report.html",
         report_spec(configuration, graph, notes, texts, shown),
         "write_report.py",
-        [f"potstill.report.tables.{table}" for table in experiment.tables],
+        [f"potstill.report.{name.replace('/', '.')}" for name in shown if name.startswith("tables/")],
         ("report.html", "parts.html", "report.css", "report.js", "summary.md"),
         products=(*data, *(products[name] for name in shown)),
     )
