@@ -31,6 +31,7 @@ class Student:
     gain_high: float = 0.01
     p: float = 0.5
     mde: float = 0.02
+    detectable: float = 0.99
     trials: int = 1
     tied: bool = False
 
@@ -81,6 +82,8 @@ def evidence(
                     "p": 0.01 if entry.keeps else 0.6,
                     "p_holm": 0.02 if entry.keeps else 0.6,
                     "keeps": entry.keeps,
+                    "detectable": entry.detectable,
+                    "power": 0.8,
                     "parameters": entry.parameters,
                     "teacher_parameters": TEACHER_PARAMETERS,
                     "note": "",

@@ -285,6 +285,11 @@ def test_costs_count_what_is_shared_once():
     found = costs(planted())
     assert found.stages == {"targets": 120.0, "training": 480.0}
     assert found.total == 600.0
+    assert found.complete
+    lost = planted()
+    lost.frames["costs/costs"].loc[2, "seconds"] = float("nan")
+    assert not costs(lost).complete
+    assert costs(lost).total == 420.0
     assert found.per_run == {("small", "kd1"): 120.0, ("small", "kd2"): 20.0, ("small", "b0"): 60.0}
 
 

@@ -173,6 +173,14 @@ def test_what_the_design_lacks_is_listed():
     assert not any("groups" in sentence or "tries" in sentence or "versions" in sentence for sentence in quiet)
 
 
+def test_a_design_that_could_show_nobody_to_keep_up_is_said_to_be():
+    students = [student("small", "b0", 0.9, detectable=1.03), student("small", "kd1", 0.9, detectable=1.018)]
+    (said_so,) = [text for text in said(evidence({"t": students})) if "as good as its teacher" in text]
+    assert "97 % is shown with 80 % probability only if it truly keeps 101.8 %" in said_so
+    one_could = [students[0], replace(students[1], detectable=0.995)]
+    assert not any("as good as its teacher" in text for text in said(evidence({"t": one_could})))
+
+
 def test_how_much_more_would_be_needed_is_said_where_nothing_is_shown():
     found = evidence({"t": [student("small", "kd1", 0.9, gain=0.012)]})
     table = found["comparison/contrasts"].assign(seeds_needed=8.2, examples_needed=NONE)

@@ -15,12 +15,14 @@ class Costs:
     """Seconds of computing.
 
     Attributes:
-        stages: stage -> seconds of all its jobs.
+        stages: stage -> seconds of all its jobs on all their devices.
+        complete: whether every job left its time.
         devices: what they ran on.
         per_run: (student, method) -> seconds of one run with its share of what it uses; empty where unknown.
     """
 
     stages: dict[str, float]
+    complete: bool
     devices: tuple[str, ...]
     per_run: dict[tuple[str, str], float]
 
@@ -35,7 +37,8 @@ def costs(evidence: Evidence) -> Costs:
     table = evidence["costs/costs"]
     if table.empty:
         students = evidence["collected/runs"].query("role == 'student'")
-        return Costs({"training": float(students.train_seconds.sum())}, _named(students.device), {})
+        seconds = students.train_seconds
+        return Costs({"training": float(seconds.sum())}, bool(seconds.notna().all()), _named(students.device), {})
     # A shared stage may stand once for each method that uses it.
     shared = table[table.stage.isin(SHARED)].drop_duplicates(["task", "stage", "kind", "seconds"])
     once = pd.concat([shared, table[~table.stage.isin(SHARED)]])
@@ -44,7 +47,7 @@ def costs(evidence: Evidence) -> Costs:
     per_run: dict[tuple[str, str], float] = {}
     for row in rows(students):
         per_run[row.student, row.method] = per_run.get((row.student, row.method), 0.0) + float(row.seconds_per_run)
-    return Costs(stages, _named(table.device), per_run)
+    return Costs(stages, bool(table.seconds.notna().all()), _named(table.device), per_run)
 
 
 def _named(devices: pd.Series) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "comparison/retention": (
         "task", "student", "method", "variant", "metric", "margin", "retention", "ci_low", "ci_high", "lower_bound",
-        "p_holm", "keeps", "n_seeds", "n_examples", "parameters", "teacher_parameters",
+        "p_holm", "keeps", "detectable", "power", "n_seeds", "n_examples", "parameters", "teacher_parameters",
     ),
     "comparison/wins": ("student", "method", "n_tasks", "tasks_won", "which"),
     "error_analysis/warnings": ("task", "student", "method", "kind", "text"),

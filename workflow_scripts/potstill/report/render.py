@@ -1,5 +1,6 @@
 """The report's files from its content: one HTML page that needs nothing else, and the same in short as Markdown."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from potstill.progress import duration
 from potstill.report import wording
 from potstill.report.document import Document
+from potstill.report.table import MISSING
 from potstill.report.verdict import Kept
 
 _UNIT = re.compile(r"(?<=\d) %")
@@ -47,7 +49,7 @@ def _environment(escaped: bool) -> Environment:
         "percent": wording.percent,
         "percent0": lambda value: wording.percent(value, 0),
         "size": wording.size,
-        "duration": duration,
+        "duration": lambda seconds: MISSING if math.isnan(seconds) else duration(seconds),
     }
     return environment
 

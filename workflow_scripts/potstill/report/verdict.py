@@ -24,6 +24,7 @@ class Kept:
     Attributes:
         status: `keeps` (shown to keep the margin), `short` (its interval ends below the margin) or `open` (neither).
         lower_bound: one-sided, of the retention.
+        detectable: true retention from which this design says `keeps` with probability `power`; NaN where unknown.
         validation: mean validation score, NaN where unknown.
         tied: cannot be told from the best student of the task.
     """
@@ -43,6 +44,8 @@ class Kept:
     p: float
     margin: float
     status: Literal["keeps", "short", "open"]
+    detectable: float
+    power: float
     validation: float
     tied: bool
     n_seeds: int
@@ -123,7 +126,7 @@ class Limit:
     """One thing that this design could not have seen, or that weakens the verdict.
 
     Attributes:
-        kind: mde, needed, seeds, clusters, trials, teacher, shortcut or code.
+        kind: mde, margin, needed, seeds, clusters, trials, teacher, shortcut or code.
         values: what the sentence needs.
     """
 
@@ -229,7 +232,7 @@ def _kept(r: Any, s: Any) -> Kept:
         r.task, r.student, r.method, r.variant, r.metric,
         float(s.mean), float(s.ci_low), float(s.ci_high),
         float(r.retention), float(r.ci_low), float(r.ci_high), float(r.lower_bound), float(r.p_holm),
-        float(r.margin), status, float(s.validation_mean), bool(s.tied), int(r.n_seeds),
+        float(r.margin), status, float(r.detectable), float(r.power), float(s.validation_mean), bool(s.tied), int(r.n_seeds),
         float(r.parameters), float(r.teacher_parameters),
     )  # fmt: skip
 
@@ -270,6 +273,9 @@ def _limits(tasks: Sequence[TaskVerdict], chosen: pd.DataFrame, evidence: Eviden
         if detectable:
             power = task.gains[0].power
             yield Limit("mde", task.task, (min(detectable), max(detectable), task.gains[0].other, power))
+        if task.students and all(s.detectable > 1 for s in task.students):
+            nearest = min(task.students, key=lambda s: s.detectable)
+            yield Limit("margin", task.task, (nearest.margin, nearest.detectable, nearest.power))
         for gain in task.gains:
             if gain.outcome == "open" and not (math.isnan(gain.seeds_needed) and math.isnan(gain.examples_needed)):
                 yield Limit("needed", task.task, (gain,))

@@ -75,6 +75,13 @@ def limit(found: Limit) -> str:
             f"{on}, a true difference from {other} smaller than {span} points would often have been missed: that is what "
             f"this design finds with {percent(power, 0)} probability."
         )
+    if found.kind == "margin":
+        share, detectable, power = values
+        return (
+            f"{on}, even a student as good as its teacher could easily have failed: that one keeps {100 * share:g} % is shown "
+            f"with {percent(power, 0)} probability only if it truly keeps {percent(detectable)}. More seeds or test examples "
+            "are needed for a yes."
+        )
     if found.kind == "needed":
         gain: Gain = values[0]
         ways = [
