@@ -30,7 +30,7 @@ INDEX = """Convention everywhere: `L = (1 - alpha) * CE + alpha * T^2 * D`; alph
 | method | loss | trains on | teacher's targets | paper | files |
 |---|---|---|---|---|---|
 | `b0` fine-tuning | `CE(y, s)` | train | none | | `methods/b0.py` |
-| `kd1` logit KD | `(1-α) CE + α T² D` | train + transfer | label logits | Hinton et al. 2015 | `methods/kd1.py` |
+| `kd1` logit KD | `(1-α) CE + α T² D(t_T)` | train + transfer | label logits | Hinton et al. 2015 | `methods/kd1.py` |
 | `kd1`, `alignment: uld` | `α T Σ_i abs(t - s)` | train | top-K | Boizard et al. 2024 | `losses/uld.py` |
 """
 SPEC = {

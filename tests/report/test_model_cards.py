@@ -87,7 +87,7 @@ def test_the_hubs_loader_reads_the_results_with_their_interval(make):
 
 def test_it_says_how_it_was_made_how_good_it_is_and_what_may_be_done_with_it(make):
     text = make(planted()).text
-    assert "(1-α) CE + α T² D" in text
+    assert "(1-α) CE + α T² D(t_T)" in text
     assert "Hinton et al. 2015" in text
     assert "`temperature: 2.0`, `alpha: 0.5`" in text
     assert "| accuracy | 78.8 % | [77.8, 79.8] | 3 | 1000 |" in text

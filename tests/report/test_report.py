@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from comparison_tables import evidence, student
 from made_report import CAPTIONS, FIGURES, INDEX, make, planted
+from PIL import Image
 from potstill.errors import ArtefactError
 from potstill.report import captions, latex
 from potstill.report.costs import costs
@@ -90,6 +92,7 @@ def test_nothing_comes_from_outside(page, made):
 def test_what_people_wrote_is_escaped(page, made):
     assert "Which <student> keeps up & why" in page.text
     assert "<b>not</b> good" in page.text
+    assert "D(t<sub>T</sub>)" in made.read_text(encoding="utf-8")
     assert "<b>not" not in made.read_text(encoding="utf-8")
 
 
@@ -208,6 +211,22 @@ def test_every_figure_can_be_input_with_its_caption(made):
     assert r"\textbf{Methods side by side.} Under \emph{each} student one row." in text
     assert r"\texttt{mean} \& interval." in text
     assert text.count("{") == text.count("}")
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_takes_it_as_it_is(made, tmp_path):
+    (tmp_path / "figures").mkdir()
+    for name in FIGURES:
+        Image.new("RGB", (60, 40)).save(tmp_path / f"figures/{name}.pdf")
+    for name in ("numbers", "figures"):
+        shutil.copy(made.parent / f"latex/{name}.tex", tmp_path)
+    text = r"Kept: \PsReviewsSmallKdOneRetention\,\%, gain \PsQuestionsSmallKdOneGainLow. \PsVerdict \listoffigures"
+    (tmp_path / "all.tex").write_text(
+        rf"\documentclass{{article}}\usepackage{{graphicx}}\input{{numbers}}\begin{{document}}{text}\input{{figures}}\end{{document}}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 # Parts

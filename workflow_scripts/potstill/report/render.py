@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from potstill.progress import duration
 from potstill.report import wording
@@ -46,6 +46,7 @@ def _environment(escaped: bool) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "subscripts": lambda text: Markup(re.sub(r"(?<=\w)_(\w)", r"<sub>\1</sub>", str(escape(text)))),
         "percent": wording.percent,
         "percent0": lambda value: wording.percent(value, 0),
         "size": wording.size,
