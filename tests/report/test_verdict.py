@@ -153,6 +153,25 @@ def test_keeping_up_with_a_teacher_that_knows_nothing_is_no_praise():
     assert not judge(evidence({"t": [student("small", "kd1", 0.99, keeps=True)]})).tasks[0].teacher_says_little
 
 
+def test_of_a_teacher_at_zero_no_share_can_be_kept():
+    nothing = replace(student("small", "kd1", 0.9), retention=NONE, low=NONE, high=NONE)
+    assert (
+        said(evidence({"t": [nothing]}))[1] == "The teacher's accuracy is 80.0 %: there is nothing to keep a share of."
+    )
+
+
+def test_what_is_suspect_of_one_model_is_one_sentence():
+    rows = [
+        ("small", "kd1", "it says no"),
+        ("big", "teacher", "it says yes."),
+        ("small", "kd1", "it leaves half empty"),
+    ]
+    table = pd.DataFrame([{"task": "t", "student": s, "method": m, "kind": "x", "text": text} for s, m, text in rows])
+    text = said(evidence({"t": [student("small", "kd1", 0.9)]}, warnings=table))
+    assert "On t, small with kd1: it says no; it leaves half empty." in text
+    assert "On t, the teacher big: it says yes." in text
+
+
 def test_a_shortcut_of_the_recommended_student_stands_beside_the_recommendation():
     warning = {"task": "t", "student": "small", "method": "kd1", "kind": "options", "text": "answers no to all."}
     students = [student("small", "b0", 0.9), student("small", "kd1", 0.99, keeps=True)]
@@ -197,7 +216,7 @@ def test_an_experiment_of_the_baseline_alone_has_a_verdict():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(15_616_130.0, "15.6 M"), (7.62e9, "7.62 B"), (42_000.0, "0.042 M"), (NONE, "--")]
+    ("value", "text"), [(15_616_130.0, "15.6 M"), (7.62e9, "7.62 B"), (42_000.0, "42 k"), (12.0, "12"), (NONE, "--")]
 )
 def test_sizes_in_words(value, text):
     assert wording.size(value) == text

@@ -118,7 +118,7 @@ class TaskVerdict:
     @property
     def teacher_says_little(self) -> bool:
         """Whether the teacher cannot be told from a constant answer: then keeping its score proves nothing."""
-        return self.teacher_low <= self.constant
+        return self.teacher_low <= self.constant + 1e-9
 
 
 @dataclass(frozen=True)
@@ -289,8 +289,9 @@ def _limits(tasks: Sequence[TaskVerdict], chosen: pd.DataFrame, evidence: Eviden
         trials = students.groupby("method", sort=False).trials.max()
         if trials.nunique() > 1:
             yield Limit("trials", task.task, tuple((str(method), int(count)) for method, count in trials.items()))
-    for warning in rows(evidence["error_analysis/warnings"]):
-        yield Limit("shortcut", warning.task, (warning.student, warning.method, warning.text))
+    warnings = evidence["error_analysis/warnings"]
+    for (task_name, student, method), part in warnings.groupby(["task", "student", "method"], sort=False):
+        yield Limit("shortcut", str(task_name), (student, method, "; ".join(part.text)))
     runs = evidence["collected/runs"]
     if runs.kept.any():
         yield Limit("code", "", (int(runs.kept.sum()), len(runs)))

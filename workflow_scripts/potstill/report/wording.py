@@ -112,7 +112,8 @@ def limit(found: Limit) -> str:
         )
     if found.kind == "shortcut":
         student, method, text = values
-        return f"{on}, {' with '.join(str(name) for name in (student, method) if name)}: {text}"
+        who = f"the teacher {student}" if method == "teacher" else f"{student} with {method}"
+        return f"{on}, {who}: {text.removesuffix('.')}."
     kept, runs = values
     return f"{kept} of {runs} runs were made by other versions of the code (code=keep); table runs marks them."
 
@@ -143,7 +144,10 @@ def size(parameters: float) -> str:
     """A number of parameters, such as `15.6 M`."""
     if math.isnan(parameters):
         return MISSING
-    return f"{parameters / 1e9:.3g} B" if parameters >= 1e9 else f"{parameters / 1e6:.3g} M"
+    for unit, factor in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if parameters >= factor:
+            return f"{parameters / factor:.3g} {unit}"
+    return f"{parameters:g}"
 
 
 def listed(names: Iterable[str]) -> str:
@@ -169,6 +173,8 @@ def _kept(kept: Kept, task: TaskVerdict, verdict: Verdict) -> str:
 
 def _nearest(kept: Kept, task: TaskVerdict, verdict: Verdict) -> str:
     where = f"On {task.task}, the" if len(verdict.tasks) > 1 else "The"
+    if math.isnan(kept.retention):
+        return f"{where} teacher's {task.metric} is {percent(task.teacher_score)}: there is nothing to keep a share of."
     ending = (
         f"which is less than {margin(verdict)}"
         if kept.status == "short"
