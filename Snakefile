@@ -44,6 +44,7 @@ localrules:
     write_table,
     draw_figure,
     write_report,
+    write_model_cards,
 
 
 rule all:

@@ -32,11 +32,7 @@ signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 shell.prefix(SHELL_PREFIX)
 
 
-MAKES_FILES = (
-    workflow.is_main_process
-    and not workflow.output_settings.dryrun
-    and not config.get("report")
-)
+MAKES_FILES = workflow.is_main_process and not workflow.output_settings.dryrun
 
 with explain_errors():
     refuse_unsafe()
@@ -71,9 +67,6 @@ resource_scopes:
 
 if workflow.is_main_process and workflow.resource_settings.cores and visible_devices():
     workflow.global_resources.setdefault("gpu", len(visible_devices()))
-
-# For the report's template.
-config["overview"] = PLAN.overview()
 
 
 # What a person sees meanwhile: a live table in a terminal.

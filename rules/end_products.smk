@@ -1,19 +1,11 @@
-# Tables, figures and the report: named files that people open.
-
-
-report: "../docs/captions/report.rst"
+# Tables, figures, the report and the model cards: named files that people open.
 
 
 rule write_table:
     input:
         lambda wildcards: PLAN.product_inputs(f"tables/{wildcards.table}"),
     output:
-        csv=report(
-            update("<results>/{experiment}/summary/{table}.csv"),
-            caption="../docs/captions/product.rst",
-            category="1 Tables",
-            labels={"table": "{table}"},
-        ),
+        csv=update("<results>/{experiment}/summary/{table}.csv"),
         tex=update("<results>/{experiment}/summary/{table}.tex"),
     log:
         "<results>/logs/write_table/{experiment}.{table}.log",
@@ -23,7 +15,6 @@ rule write_table:
         "../envs/analysis.yaml"
     params:
         job=lambda wildcards: PLAN.product_arguments(f"tables/{wildcards.table}"),
-        caption=lambda wildcards: PLAN.caption(wildcards.table),
     shell:
         "python workflow_scripts/write_table.py {params.job} 2>&1 | tee -i {log:q}"
 
@@ -32,12 +23,7 @@ rule draw_figure:
     input:
         lambda wildcards: PLAN.product_inputs(f"figures/{wildcards.figure}"),
     output:
-        png=report(
-            update("<results>/{experiment}/figures/{figure}.png"),
-            caption="../docs/captions/product.rst",
-            category="2 Figures",
-            labels={"figure": "{figure}"},
-        ),
+        png=update("<results>/{experiment}/figures/{figure}.png"),
         pdf=update("<results>/{experiment}/figures/{figure}.pdf"),
         svg=update("<results>/{experiment}/figures/{figure}.svg"),
         csv=update("<results>/{experiment}/figures/{figure}.csv"),
@@ -49,7 +35,6 @@ rule draw_figure:
         "../envs/analysis.yaml"
     params:
         job=lambda wildcards: PLAN.product_arguments(f"figures/{wildcards.figure}"),
-        caption=lambda wildcards: PLAN.caption(wildcards.figure),
     shell:
         "python workflow_scripts/draw_figure.py {params.job} 2>&1 | tee -i {log:q}"
 
@@ -58,7 +43,7 @@ rule write_report:
     input:
         lambda wildcards: PLAN.product_inputs("report"),
     output:
-        update("<results>/{experiment}/report.html"),
+        update(PLAN.outputs("report")),
     log:
         "<results>/logs/write_report/{experiment}.log",
     wildcard_constraints:
@@ -69,3 +54,20 @@ rule write_report:
         job=lambda wildcards: PLAN.product_arguments("report"),
     shell:
         "python workflow_scripts/write_report.py {params.job} 2>&1 | tee -i {log:q}"
+
+
+rule write_model_cards:
+    input:
+        lambda wildcards: PLAN.product_inputs("model_cards"),
+    output:
+        update(PLAN.outputs("model_cards")),
+    log:
+        "<results>/logs/write_model_cards/{experiment}.log",
+    wildcard_constraints:
+        experiment=PLAN.due("model_cards"),
+    conda:
+        "../envs/analysis.yaml"
+    params:
+        job=lambda wildcards: PLAN.product_arguments("model_cards"),
+    shell:
+        "python workflow_scripts/write_model_cards.py {params.job} 2>&1 | tee -i {log:q}"

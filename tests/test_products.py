@@ -45,6 +45,21 @@ def test_files_replace_only_their_namesakes(tmp_path, inputs):
     }
 
 
+def test_files_in_folders_replace_their_namesakes_there(tmp_path, inputs):
+    (tmp_path / "latex").mkdir()
+    (tmp_path / "latex" / "a.tex").write_text("old")
+    (tmp_path / "latex" / "own.tex").write_text("the user's")
+    with products.publish_files(tmp_path, inputs) as folder:
+        (folder / "latex").mkdir()
+        (folder / "latex" / "a.tex").write_text("new")
+        (folder / "report.html").write_text("page")
+    assert {p.name: p.read_text() for p in (tmp_path / "latex").iterdir()} == {"a.tex": "new", "own.tex": "the user's"}
+    assert set(json.loads((tmp_path / ".made" / "collected.json").read_text())["files"]) == {
+        "latex/a.tex",
+        "report.html",
+    }
+
+
 @pytest.mark.parametrize("publish", [products.publish_directory, products.publish_files])
 def test_a_failure_leaves_the_old_product_and_its_record(tmp_path, inputs, publish):
     output = tmp_path / "product"

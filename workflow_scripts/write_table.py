@@ -1,7 +1,5 @@
 """Write one table of the summary: its numbers as CSV (at --output), and as LaTeX beside it."""
 
-from importlib import import_module
-
 from potstill.products import publish_files, verify_products
 from potstill.stage import Stage, run
 
@@ -11,13 +9,14 @@ def main(stage: Stage) -> None:
     from potstill.errors import ConfigError
     from potstill.plan.specs.table import TABLES, TableSpec
     from potstill.report.table import write
+    from potstill.report.tables import build_table
 
     spec = TableSpec.parse(stage.spec)
     if spec.table not in TABLES:
         raise ConfigError(f"tables: there is no table {spec.table!r}; there are {', '.join(TABLES)}")
     verify_products(stage.inputs)
     folders = {role: stage.path(role) for role in TABLES[spec.table]}
-    table = import_module(f"potstill.report.tables.{spec.table}").build(folders, spec.digits)
+    table = build_table(spec.table, folders, spec.digits)
     with publish_files(stage.output.parent, stage.inputs) as folder:
         write(table, folder, spec.table)
 

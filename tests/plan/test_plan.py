@@ -146,7 +146,7 @@ def test_kept_artefacts_are_used_and_told(plan):
     kept = plan("smoke", code="keep")
     assert run.id not in kept.graph.nodes["runs"]
     assert old.name in kept.graph.nodes["runs"]
-    assert "1 of 8 runs were made by other versions of the code" in kept.overview()
+    assert "1 of 8 runs were made by other versions of the code" in " ".join(kept.notes())
     spec = kept.products["collected"].spec
     assert [entry["run_id"] for entry in spec["runs"] if entry["kept"]] == [old.name]
 
@@ -207,7 +207,7 @@ def test_a_real_run_asks_once_and_everybody_follows(plan, project, answers):
     assert answers == []
     first = real_run(project)
     assert first.graph.teacher == "qwen2.5-3b"
-    assert "qwen2.5-7b: needs 15 GB, found 8 GB" in first.overview()
+    assert "qwen2.5-7b: needs 15 GB, found 8 GB" in " ".join(first.notes())
     assert real_run(project).graph.nodes.keys() == first.graph.nodes.keys()
     assert plan("thesis_full").graph.teacher == "qwen2.5-3b"
     assert len(answers) == 1
@@ -223,9 +223,9 @@ def test_the_real_probe_falls_back_and_the_report_says_why(project, monkeypatch)
     (project / "config/experiments/fallback.yaml").write_text(text, encoding="utf-8")
     made = make_plan(project, {"experiment": "fallback"}, probe=True)
     assert made.graph.teacher == "tiny-decoder"
-    assert "- teacher: tiny-decoder" in made.overview()
-    assert "- teacher not used: qwen2.5-7b: cannot be fetched" in made.overview()
-    assert "teacher not used: tiny" not in made.overview()
+    assert made.products["report"].spec["teacher"] == "tiny-decoder"
+    (note,) = made.notes()
+    assert note.startswith("Teacher not used: qwen2.5-7b: cannot be fetched")
 
 
 def test_another_question_is_asked_again(plan, project, answers):
@@ -238,7 +238,7 @@ def test_another_question_is_asked_again(plan, project, answers):
 def test_a_teacher_that_is_named_is_not_probed_for(project, answers):
     made = real_run(project, teacher="qwen2.5-3b")
     assert made.graph.teacher == "qwen2.5-3b"
-    assert "named for this call" in made.overview()
+    assert "named for this call" in " ".join(made.notes())
     assert answers == []
     with pytest.raises(ConfigError, match=r"teacher=qwen2.5-3: not a teacher.model of .*did you mean 'qwen2.5-3b'"):
         real_run(project, teacher="qwen2.5-3")

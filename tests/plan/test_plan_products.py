@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from configuration_changes import REPOSITORY
 from potstill.plan.plan import NOTHING
 
 FOLDER = Path("results/demo")
@@ -93,17 +95,6 @@ def test_a_change_taken_back_finds_the_made_product(plan):
     assert due(plan("demo", {"comparison.confidence": 0.95})) == set()
 
 
-def test_the_reports_own_run_sees_all_rules_and_makes_nothing_again(plan):
-    make(plan("demo"))
-    own = plan("demo", report=True)
-    assert due(own) == set()
-    assert own.due("collected") == "demo"
-    assert NOTHING not in (own.due("figures"), own.due("tables"))
-    assert own.products["report"].id == plan("demo").products["report"].id
-    (FOLDER / ".made" / "comparison.json").unlink()
-    assert not [file for name in own.products for file in own.product_inputs(name) if ".due" in file]
-
-
 # What a change makes again
 
 
@@ -126,6 +117,7 @@ def test_the_confidence_changes_what_shows_it(plan):
         "tables/table_4_4_retention",
         "tables/table_4_5_error_analysis",
         "report",
+        "model_cards",
     }
     assert FIGURE in reads
     assert "figures/fig_loss_curves" not in reads
@@ -166,13 +158,19 @@ def test_another_seed_changes_all_that_aggregates(plan):
     assert not {"collected_benchmarks", "tables/benchmarks", "figures/fig_4_2_latency"} & found
 
 
-def test_words_of_the_report_change_the_report_alone(plan, project):
+def test_words_of_the_documents_change_them_alone(plan, project):
     before, titled = plan("demo"), plan("demo", {"title": "Another title"})
-    assert changed(before, titled) == {"report"}
+    assert changed(before, titled) == {"report", "model_cards"}
     (project / "docs").unlink()
-    (project / "docs" / "captions").mkdir(parents=True)
-    (project / "docs" / "captions" / "runs.rst").write_text("Another caption.")
-    assert changed(titled, plan("demo")) == {"report"}
+    shutil.copytree(REPOSITORY / "docs", project / "docs")
+    caption, index = project / "docs/captions/runs.rst", project / "docs/methods.md"
+    caption.write_text("Another caption.")
+    captioned = plan("demo")
+    assert changed(titled, captioned) == {"report"}
+    (project / "docs/captions/no_figure.rst").write_text("Of nothing that is shown.")
+    assert changed(captioned, plan("demo")) == set()
+    index.write_text(index.read_text() + "\nAnother line.\n")
+    assert changed(captioned, plan("demo")) == {"report", "model_cards"}
 
 
 def test_choosing_figures_leaves_the_others_alone(plan):

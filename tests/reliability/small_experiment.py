@@ -73,7 +73,8 @@ LEFT_OUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "collected/runs.parquet": (_without_times, "how long each run took"),
     "collected.json": (_without("files", *RECORD), "the same, and the sum of the table with times"),
     "report.json": (_without("files", *RECORD), "the same, and the sum of the report"),
-    "report.html": (_nothing, "Snakemake writes dates into it"),
+    "report.html": (_nothing, "how long the runs took"),
+    "summary.md": (_nothing, "the same"),
     "rates.json": (_nothing, "how long jobs took, where a call came to its end"),
     ".digests.json": (_nothing, "times of change of local files"),
 }

@@ -15,7 +15,17 @@ ROOT = Path(__file__).resolve().parents[2]
 CANARY = "CANARYthatNobodyMayEverWriteDown"
 
 # What a fresh clone has; results, environments and caches stay behind.
-PARTS = ("Snakefile", "rules", "config", "workflow_scripts", "envs", "profiles", "docs/captions", "tests/assets/smoke")
+PARTS = (
+    "Snakefile",
+    "rules",
+    "config",
+    "workflow_scripts",
+    "envs",
+    "profiles",
+    "docs/captions",
+    "docs/methods.md",
+    "tests/assets/smoke",
+)
 
 
 @dataclass(frozen=True)

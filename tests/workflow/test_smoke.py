@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 from PIL import Image
 from potstill import artefacts
 from project import Project
@@ -51,6 +52,14 @@ def test_everything_that_was_promised_is_there(generation: Project, experiment: 
     report = (folder / "report.html").read_text()
     assert all(name in report for name in (*TABLES, *figures(generation, experiment)))
     assert str(generation.folder) not in report, "the report holds paths of this machine"
+    summary = (folder / "summary.md").read_text()
+    assert "## Verdict" in summary
+    assert "\\newcommand{\\PsVerdict}" in (folder / "latex/numbers.tex").read_text()
+    assert all(f"{figure}.pdf" in (folder / "latex/figures.tex").read_text() for figure in figures(generation, experiment))
+    students = runs(generation, experiment).query("role == 'student'")
+    for task, student, method in students.groupby(["task", "student", "method"]).groups:
+        card = ModelCard.load(folder / f"model_cards/{task}.{student}.{method}.md")
+        assert card.data.eval_results
 
 
 @pytest.mark.parametrize("experiment", ["smoke", "smoke_generation"])
@@ -120,7 +129,15 @@ def test_taking_a_change_back_retrains_nothing(smoke: Project, tmp_path: Path) -
     assert "train_student" not in result.jobs()
     project.replace("config/experiments/smoke.yaml", "temperature: [4]", "temperature: [1, 4]")
     jobs = project.plan("smoke")
-    assert set(jobs) == {"collect_runs", "compare", "analyse_errors", "write_table", "draw_figure", "write_report"}
+    assert set(jobs) == {
+        "collect_runs",
+        "compare",
+        "analyse_errors",
+        "write_table",
+        "draw_figure",
+        "write_report",
+        "write_model_cards",
+    }
 
 
 def test_code_keep_uses_what_other_code_made_and_marks_it(smoke: Project, tmp_path: Path) -> None:

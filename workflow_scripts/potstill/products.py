@@ -45,19 +45,21 @@ def publish_directory(output: Path, inputs: Mapping[str, Any]) -> Iterator[Path]
 
 @contextlib.contextmanager
 def publish_files(directory: Path, inputs: Mapping[str, Any]) -> Iterator[Path]:
-    """Yield a temporary folder whose files then replace their namesakes in `directory`, and record the product.
+    """Yield a temporary folder whose files then replace their namesakes in and below `directory`, and record the product.
 
     For products that share a folder, such as one figure's PNG and PDF among the other figures.
     """
     with _scratch(directory / "product") as folder:
         yield folder
         _sync(folder)
-        names = sorted(path.name for path in folder.iterdir())
+        names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         forget_product(inputs)
         for name in names:
+            (directory / name).parent.mkdir(exist_ok=True)
             reach("replace", directory / name)
             os.replace(folder / name, directory / name)
-        fsync(directory)
+        for place in {(directory / name).parent for name in names}:
+            fsync(place)
     record_product(inputs, (directory / name for name in names))
 
 

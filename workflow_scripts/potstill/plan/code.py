@@ -43,19 +43,24 @@ TENSOR_LIBRARIES = ("torch", "transformers", "tokenizers", "peft")
 
 
 @functools.cache
-def code_digest(script: str, roots: tuple[str, ...] = (), libraries: tuple[str, ...] = ()) -> str:
+def code_digest(
+    script: str, roots: tuple[str, ...] = (), libraries: tuple[str, ...] = (), texts: tuple[str, ...] = ()
+) -> str:
     """Hexadecimal digest of all code behind a stage.
 
     Args:
         script: file name of the stage script below `workflow_scripts/`.
         roots: modules that the stage chooses by name at run time, such as `potstill.methods.kd3`.
         libraries: distributions whose installed versions count.
+        texts: files below `workflow_scripts/` that count byte for byte, such as templates.
     """
     digest = hashlib.sha256()
     for path in closure(script, roots):
         digest.update(f"{path.relative_to(SCRIPTS).as_posix()} {_meaning(path)[0]}\n".encode())
     for name in libraries:
         digest.update(f"{name}=={_version(name)}\n".encode())
+    for text in texts:
+        digest.update(f"{text} {hashlib.sha256((SCRIPTS / text).read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 

@@ -149,4 +149,3 @@ class MainConfig(Record):
     code: Literal["current", "keep"] = Field(
         "current", description="keep: use finished artefacts of the same spec whatever version of the code made them"
     )
-    report: bool = Field(False, description="set by the report's own job; leave it alone")

@@ -12,6 +12,7 @@ from potstill.artefacts import canonical_json
 from potstill.long_arguments import argument
 from potstill.plan.checks import check
 from potstill.plan.configuration import Configuration, load_configuration
+from potstill.plan.documents import read_texts
 from potstill.plan.experiment import MainConfig
 from potstill.plan.failures import describe, failures, log_times
 from potstill.plan.graph import Graph, build_graph
@@ -24,6 +25,7 @@ from potstill.plan.read import read_yaml
 from potstill.plan.resources import memory_mb, runtime_minutes
 from potstill.plan.workload import Workloads
 
+DOCUMENTS = ("report", "model_cards")  # products that people open, beside tables and figures
 NOTHING = "(?!)"  # a regular expression that matches no name
 
 
@@ -44,8 +46,7 @@ class Plan:
         self.folder = f"{self.results}/{self.experiment}"
         self.workloads = Workloads(self.results, configuration.catalogue.models)
         self.rates = Rates.read(self.results)
-        captions = {path.name: path.read_text(encoding="utf-8") for path in (root / "docs" / "captions").glob("*.rst")}
-        self.products = build_products(configuration, graph, self.overview(), captions)
+        self.products = build_products(configuration, graph, self.notes(), read_texts(root / "docs"))
 
     # Artefacts
 
@@ -112,14 +113,15 @@ class Plan:
         return [f"{self.folder}/{file}" for product in found for file in product.files]
 
     def made_files(self) -> list[str]:
-        """Files of the tables, the figures and the report that are as they should be."""
-        shown = (p for name, p in self.products.items() if "/" in name or name == "report")
-        return [f"{self.folder}/{file}" for p in shown if not self._is_due(p) for file in p.files]
+        """Files of the tables, the figures, the report and the model cards that are as they should be."""
+        shown = (p for name, p in self.products.items() if "/" in name or name in DOCUMENTS)
+        return [f"{self.folder}/{file}" for p in shown if p.is_made(self.folder) for file in p.files]
 
     @property
     def targets(self) -> list[str]:
         """What `all` asks for."""
-        return [*self.files("table"), *self.files("figure"), f"{self.folder}/report.html"]
+        documents = [f"{self.folder}/{file}" for name in DOCUMENTS for file in self.products[name].files]
+        return [*self.files("table"), *self.files("figure"), *documents]
 
     def outputs(self, name: str) -> list[str]:
         """Output patterns of the rule of one product."""
@@ -128,9 +130,9 @@ class Plan:
     def due(self, name: str) -> str:
         """Regular expression of the experiment (or the tables, or the figures) whose product is still to be made."""
         if name in self.products:
-            return self.experiment if self._is_due(self.products[name]) else NOTHING
-        names = [n.partition("/")[2] for n, p in self.products.items() if n.startswith(f"{name}/") and self._is_due(p)]
-        return "|".join(names) or NOTHING
+            return NOTHING if self.is_made(name) else self.experiment
+        kind = [n for n in self.products if n.startswith(f"{name}/") and not self.is_made(n)]
+        return "|".join(n.partition("/")[2] for n in kind) or NOTHING
 
     def is_made(self, name: str) -> bool:
         """Whether a product lies there as this plan wants it."""
@@ -141,7 +143,7 @@ class Plan:
         product = self.products[name]
         files = [node.marker(self.results) for node in product.flat_nodes()]
         files += [f"{self.folder}/{file}" for other in product.products for file in other.files]
-        if product.is_stale(self.folder) and not self.configuration.main.report:
+        if product.is_stale(self.folder):
             files.append(self._mark_due(product))
         return files
 
@@ -169,34 +171,25 @@ class Plan:
         for other in product.products:
             if "/" not in other.name:
                 inputs[other.name] = f"{self.folder}/{other.output}"
-        if name == "report":  # its job plans again, from the same configuration
-            main = self.configuration.main.model_dump(mode="json", exclude={"report"}, exclude_none=True)
-            inputs["config"] = main
         return _arguments(product.spec, inputs, f"{self.folder}/{product.output}", self.results)
 
-    def overview(self) -> str:
-        """The report's first page, reStructuredText: what was asked, of which teacher, and what the reader must know."""
-        experiment = self.configuration.experiment
-        students, seeds = ", ".join(experiment.students), ", ".join(map(str, experiment.seeds))
-        lines = [experiment.title, "=" * len(experiment.title), "", experiment.description, ""]
-        lines += [
-            f"- teacher: {self.graph.teacher} ({'fitted to each task' if experiment.teacher.fit else 'as it comes'})"
-        ]
+    def notes(self) -> list[str]:
+        """What a reader of the results must know of how they came about."""
+        notes = []
         if self.configuration.main.teacher:
-            lines += ["- the teacher was named for this call (--config teacher), not probed for"]
+            notes.append("The teacher was named for this call (--config teacher), not probed for.")
         for verdict in self.teacher_choice.get("verdicts", ()):
             if verdict["refused"]:
-                lines += [f"- teacher not used: {verdict['name']}: {verdict['refused']}"]
-        lines += [f"- students: {students}", f"- tasks: {', '.join(experiment.tasks)}", f"- seeds: {seeds}"]
+                notes.append(f"Teacher not used: {verdict['name']}: {verdict['refused']}")
         kept = sum(run.node.is_of_other_code for run in self.graph.runs)
         if kept:
             count = f"{kept} of {len(self.graph.runs)} runs"
-            lines += [f"- {count} were made by other versions of the code (code=keep); runs.csv marks them"]
-        return "\n".join(lines) + "\n"
+            notes.append(f"{count} were made by other versions of the code (code=keep); table runs marks them.")
+        return notes
 
     def call(self) -> str:
         """What must follow `--config` for the same plan: for commands that messages tell a person to type."""
-        main = self.configuration.main.model_dump(mode="json", exclude={"report"}, exclude_none=True)
+        main = self.configuration.main.model_dump(mode="json", exclude_none=True)
         usual = {**MainConfig().as_json(), **read_yaml(self.root / "config" / "config.yaml"), "experiment": None}
         return " ".join(shlex.quote(f"{key}={value}") for key, value in main.items() if value != usual.get(key))
 
@@ -208,15 +201,6 @@ class Plan:
     def failures(self) -> str:
         """What the jobs failed with since the call began, for a terminal."""
         return describe(failures(Path(self.results, "logs"), self._logs))
-
-    def caption(self, name: str) -> str:
-        """The caption of a table or figure for the report; empty while anything else is planned."""
-        path = self.root / "docs" / "captions" / f"{name}.rst"
-        return path.read_text(encoding="utf-8") if self.configuration.main.report and path.exists() else ""
-
-    def _is_due(self, product: Product) -> bool:
-        # The report's own run of Snakemake makes nothing, but must see the rules of all finished products.
-        return self.configuration.main.report or not product.is_made(self.folder)
 
 
 def make_plan(root: Path, main: Mapping[str, Any], *, probe: bool) -> Plan:

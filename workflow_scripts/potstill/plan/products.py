@@ -1,6 +1,6 @@
 """Named end products: tables, figures, report, and the collected data that they show."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from potstill.plan.base import Record
 from potstill.plan.code import code_digest
 from potstill.plan.configuration import Configuration
 from potstill.plan.costs import costs_product
+from potstill.plan.documents import Texts, model_cards_spec, report_spec
 from potstill.plan.graph import Graph
 from potstill.plan.needs import figures, tables
 from potstill.plan.nodes import CODE_DIGITS, SPEC_DIGITS, Node, digest
@@ -31,6 +32,7 @@ ERROR_ANALYSIS = (
     "agreement.parquet", "calibration.parquet", "options.parquet", "warnings.parquet", "slices.parquet",
     "differing.parquet",
 )  # fmt: skip
+REPORT = ("report.html", "summary.md", "latex/numbers.tex", "latex/figures.tex")
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,9 @@ class Product:
 
 
 def build_products(
-    configuration: Configuration, graph: Graph, overview: str, captions: Mapping[str, str]
+    configuration: Configuration, graph: Graph, notes: Sequence[str], texts: Texts
 ) -> dict[str, Product]:
-    """All end products of an experiment, by name. `overview` and `captions` (file -> text) are shown in the report."""
+    """All end products of an experiment, by name. `notes` and `texts` are shown in the report."""
     experiment = configuration.experiment
     products: dict[str, Product] = {}
 
@@ -98,9 +100,10 @@ def build_products(
         spec: Record,
         script: str,
         roots: Iterable[str] = (),
+        templates: Iterable[str] = (),
         **inputs: Any,
     ) -> None:
-        code = code_digest(script, tuple(roots))
+        code = code_digest(script, tuple(roots), texts=tuple(f"potstill/report/templates/{name}" for name in templates))
         products[name] = Product(name, tuple(files), output, spec.as_json(), code, **inputs)
 
     collected = _collected(configuration, graph)
@@ -174,23 +177,30 @@ def build_products(
             [f"potstill.figures.{figure}"],
             products=tuple(products[name] for name in settings.inputs),
         )
-    shown = tuple(product for name, product in products.items() if "/" in name)
+    tidy = tuple(products[name] for name in products if "/" not in name)
+    cards, assets = model_cards_spec(configuration, graph, texts)
+    add(
+        "model_cards",
+        (f"model_cards/{card.file_name}" for card in cards.cards),
+        "model_cards",
+        cards,
+        "write_model_cards.py",
+        templates=("model_card.md",),
+        nodes={"assets": assets, "examples": graph.examples},
+        products=tuple(product for product in tidy if product.name in ("collected", "comparison", "error_analysis")),
+    )
+    shown = [name for name in products if "/" in name]
     add(
         "report",
-        ("report.html",),
+        REPORT,
         "report.html",
-        ReportSpec(overview=overview, captions=digest(captions)),
+        report_spec(configuration, graph, notes, texts, shown),
         "write_report.py",
-        products=shown,
+        [f"potstill.report.{name.replace('/', '.')}" for name in shown if name.startswith("tables/")],
+        ("report.html", "parts.html", "report.css", "report.js", "summary.md"),
+        products=(*tidy, *(products[name] for name in shown)),
     )
     return products
-
-
-class ReportSpec(Record):
-    """What the report says besides its tables and figures, and the digest of their captions."""
-
-    overview: str
-    captions: str
 
 
 def _error_analysis(configuration: Configuration, graph: Graph) -> tuple[AnalyseSpec, dict[str, Node]]:
