@@ -5,6 +5,7 @@ make explain RUN=sentiment.minilm-2l.kd1
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from potstill.errors import ConfigError
@@ -32,7 +33,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with explain_errors():
         plan = make_plan(ROOT, main_config(ROOT, arguments.config), probe=False)
-        console = Console(soft_wrap=True, highlight=False)
+        # In a file or a pipe nothing is broken into lines: what is searched for stands on one.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
         if bool(arguments.table) == bool(arguments.run):
             tables = ", ".join(name.partition("/")[2] for name in plan.products if name.startswith("tables/"))
             raise ConfigError(
