@@ -1,5 +1,6 @@
 """What an artefact was made from, as a tree: every input down to the sources, with digests, versions, command and commit."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def origin(record: Mapping[str, Any]) -> Iterator[str]:
         f"{record[key]}{unit}" for key, unit in (("created", ""), ("seconds", " s"), ("device", "")) if key in record
     ]
     yield f"made by {script} of commit {commit}{changed}" + (f" ({', '.join(took)})" if took else "")
+    yield f"command: {shlex.join(record.get('command') or ['?'])}"
     versions = record.get("versions") or {}
     yield "versions: " + ", ".join(f"{name} {versions[name]}" for name in SHOWN_VERSIONS if name in versions)
     digests = record.get("digests")
