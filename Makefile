@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: demo test torture lint format docs plan verify doctor clean-unused lock help
+.PHONY: demo test torture lint format docs plan explain verify doctor clean-unused lock help
 .DEFAULT_GOAL := help
 
 demo: $(VENV)/runtime ## run the default experiment (results/demo/report.html)
@@ -35,6 +35,10 @@ docs: $(VENV)/runtime ## write config/README.md and config/schema.json from the 
 
 plan: $(VENV)/runtime ## jobs, tokens, time, memory and disk of an experiment; CONFIG="experiment=NAME ...", DEVICE=gpu
 	$(BIN)/python workflow_scripts/show_plan.py $(if $(DEVICE),--device $(DEVICE)) --config $(CONFIG)
+
+explain: $(VENV)/runtime ## what is behind a number: TABLE=NAME WHERE="COLUMN=VALUE ...", or RUN=NAME; ROWS=FILE writes its data rows
+	$(BIN)/python workflow_scripts/explain.py $(if $(TABLE),--table $(TABLE)) $(if $(WHERE),--where $(WHERE)) \
+	  $(if $(RUN),--run $(RUN)) $(if $(ROWS),--rows $(ROWS)) --config $(CONFIG)
 
 verify: $(VENV)/runtime ## check every byte of the results; CONFIG="experiment=NAME" checks what one experiment uses
 	$(BIN)/python workflow_scripts/verify.py --config $(CONFIG)

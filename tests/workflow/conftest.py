@@ -3,9 +3,13 @@
 They are run with access tokens in the environment and in `.env`: none may be found in anything written (`test_secrets.py`).
 """
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from project import CANARY, Project
 
 
@@ -21,17 +25,37 @@ def tokens() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def smoke(tokens: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of the project in which the smoke experiment has really been run."""
-    project = Project.copy(tmp_path_factory.mktemp("smoke"))
-    (project.folder / ".env").write_text(f"POTSTILL_TEST_TOKEN=hf_{CANARY}InTheEnvironmentFile3\n")
-    result = project.snakemake("all", "--config", "experiment=smoke")
-    assert result.code == 0, result.output
-    return project
+
+    def make(folder: Path) -> None:
+        project = Project.copy(folder)
+        (folder / ".env").write_text(f"POTSTILL_TEST_TOKEN=hf_{CANARY}InTheEnvironmentFile3\n")
+        result = project.snakemake("all", "--config", "experiment=smoke")
+        assert result.code == 0, result.output
+
+    return made_once("smoke", make, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def generation(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The smoke project with the generative experiment run as well."""
-    project = Project.copy(tmp_path_factory.mktemp("generation"), smoke.folder, results=True)
-    result = project.snakemake("all", "--config", "experiment=smoke_generation")
-    assert result.code == 0, result.output
-    return project
+
+    def make(folder: Path) -> None:
+        project = Project.copy(folder, smoke.folder, results=True)
+        result = project.snakemake("all", "--config", "experiment=smoke_generation")
+        assert result.code == 0, result.output
+
+    return made_once("generation", make, tmp_path_factory)
+
+
+def made_once(name: str, make: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A finished project that the first of the parallel workers makes and all of them read; tests change copies of it."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of all workers of this call
+    folder, made = root / f"finished-{name}", root / f"finished-{name}.made"
+    with FileLock(root / f"finished-{name}.lock"):
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what a worker that failed has left
+            make(folder)
+            made.touch()
+    return Project(folder)

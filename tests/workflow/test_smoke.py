@@ -63,8 +63,9 @@ def test_everything_that_was_promised_is_there(generation: Project, experiment: 
 
 
 @pytest.mark.parametrize("experiment", ["smoke", "smoke_generation"])
-def test_a_second_call_does_nothing_and_says_so(generation: Project, experiment: str) -> None:
-    result = generation.snakemake("all", "--config", f"experiment={experiment}")
+def test_a_second_call_does_nothing_and_says_so(generation: Project, tmp_path: Path, experiment: str) -> None:
+    project = Project.copy(tmp_path, generation.folder, results=True)
+    result = project.snakemake("all", "--config", f"experiment={experiment}")
     assert result.code == 0
     assert "Nothing to be done" in result.output
 
