@@ -55,7 +55,9 @@ def test_everything_that_was_promised_is_there(generation: Project, experiment: 
     summary = (folder / "summary.md").read_text()
     assert "## Verdict" in summary
     assert "\\newcommand{\\PsVerdict}" in (folder / "latex/numbers.tex").read_text()
-    assert all(f"{figure}.pdf" in (folder / "latex/figures.tex").read_text() for figure in figures(generation, experiment))
+    assert all(
+        f"{figure}.pdf" in (folder / "latex/figures.tex").read_text() for figure in figures(generation, experiment)
+    )
     students = runs(generation, experiment).query("role == 'student'")
     for task, student, method in students.groupby(["task", "student", "method"]).groups:
         card = ModelCard.load(folder / f"model_cards/{task}.{student}.{method}.md")

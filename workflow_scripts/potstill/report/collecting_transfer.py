@@ -46,15 +46,12 @@ def scores_of(
     own = collected_scores[collected_scores.task.isin(shown)]
     parts = [own.assign(test_task=own.task, primary=own.metric == own.task.map(primary))]
     keys = ["task", "role", "student", "method", "variant", "seed"]
-    selected = collected_runs.set_index(keys).selected
+    selected = dict(zip(collected_runs[keys].itertuples(index=False, name=None), collected_runs.selected, strict=True))
     for run, directory in zip(runs, directories, strict=True):
         scores = _scores(run, directory, examples)
         name = (run.task, run.role, run.student, run.method, run.variant, run.seed)
-        for key, value in zip(keys, name, strict=True):
-            scores[key] = value
-        scores["test_task"], scores["selected"] = run.test_task, bool(selected[name])
-        scores["primary"] = scores.metric == primary_metric(run.kind)
-        parts.append(scores)
+        facts = dict(zip(keys, name, strict=True)) | {"test_task": run.test_task, "selected": bool(selected[name])}
+        parts.append(scores.assign(**facts, primary=scores.metric == primary_metric(run.kind)))
     columns = [*CELL, "seed", "selected", "primary", "example_id", "cluster_id", "metric", "score"]
     return pd.concat(parts, ignore_index=True)[columns]
 
