@@ -12,7 +12,6 @@ from potstill.analysis.calibration import (
     ece,
     ece_by_luck,
     n_bins,
-    two_level_bootstrap,
 )
 from potstill.plan.specs.analyse import ErrorAnalysisSettings
 from scipy.special import softmax
@@ -98,15 +97,9 @@ def test_luck_alone_falls_with_the_number_of_examples():
 
 
 @given(st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_weights_are_repetitions_and_order_is_nothing(seeds, seed):
+def test_the_order_of_examples_is_nothing(seeds, seed):
     rng = np.random.default_rng(seed)
     confidence, right = rng.uniform(0.5, 1, (seeds, 30)), rng.random((seeds, 30)) < 0.7
-    weights = rng.integers(0, 4, 30)
-    weights[0] += 1
-    repeated = np.repeat(np.arange(30), weights)
-    assert ece(confidence, right, 5, weights.astype(float)) == pytest.approx(
-        ece(confidence[:, repeated], right[:, repeated], 5)
-    )
     order = rng.permutation(30)
     assert ece(confidence[:, order], right[:, order], 5) == pytest.approx(ece(confidence, right, 5))
     assert ((ece(confidence, right, 5) >= 0) & (ece(confidence, right, 5) <= 1)).all()
@@ -114,37 +107,6 @@ def test_weights_are_repetitions_and_order_is_nothing(seeds, seed):
 
 def test_fewer_bins_for_fewer_examples():
     assert [n_bins(n) for n in (10, 100, 400, 750, 100_000)] == [5, 5, 8, 15, 15]
-
-
-def bootstrap(scores, clusters=None, draws=2000):
-    return two_level_bootstrap(
-        lambda weights: (scores * weights).sum(axis=1) / weights.sum(),
-        scores.shape[1], clusters, draws=draws, seed=0, confidence=0.95,
-    )  # fmt: skip
-
-
-def test_of_a_mean_the_bootstrap_gives_the_textbook_interval():
-    scores = np.random.default_rng(4).normal(0.6, 0.2, (1, 300))
-    low, high = bootstrap(scores)
-    half = 1.96 * scores.std() / np.sqrt(300)
-    assert (low, high) == pytest.approx((scores.mean() - half, scores.mean() + half), abs=0.15 * half)
-
-
-def test_the_bootstrap_draws_seeds_too():
-    examples = np.random.default_rng(5).normal(0.6, 0.1, 300)
-    alike, unlike = np.stack([examples] * 4), np.stack([examples + shift for shift in (-0.2, -0.1, 0.1, 0.2)])
-    low, high = bootstrap(unlike)
-    assert high - low > 4 * np.diff(bootstrap(alike)).item()
-    sd = np.sqrt(np.var([-0.2, -0.1, 0.1, 0.2]) / 4)
-    assert high - low == pytest.approx(2 * 1.96 * sd, rel=0.15)
-
-
-def test_examples_that_stand_together_are_drawn_together():
-    """Each example ten times, as one cluster: nothing more is known than of one."""
-    scores = np.random.default_rng(6).normal(0.6, 0.2, (1, 60))
-    tenfold = np.repeat(scores, 10, axis=1)
-    assert bootstrap(tenfold, np.repeat(np.arange(60), 10)) == pytest.approx(bootstrap(scores))
-    assert np.diff(bootstrap(tenfold)) < 0.5 * np.diff(bootstrap(scores))
 
 
 def test_what_has_no_probabilities_is_left_out(tmp_path):

@@ -64,3 +64,16 @@ def test_the_same_call_gives_the_same_interval():
     assert two_level_interval(np.mean, scores(), resamples=50) != two_level_interval(
         np.mean, scores(), resamples=50, seed=1
     )
+
+
+def test_the_reflected_interval_takes_off_what_the_draws_add() -> None:
+    """Of a mean both kinds are alike; of the mean's distance from 0, where it is 0, only the reflected one holds 0."""
+    sample = np.random.default_rng(8).normal(0.0, 1.0, (1, 400))
+    sample -= sample.mean()
+    percentile, reflected = (
+        two_level_interval(np.mean, sample, resamples=4000, reflected=kind) for kind in (False, True)
+    )
+    assert reflected == pytest.approx(percentile, abs=0.02)
+    distance = lambda x: abs(float(x.mean()))  # noqa: E731
+    assert two_level_interval(distance, sample)[0] > 0
+    assert two_level_interval(distance, sample, reflected=True)[0] < 0

@@ -8,7 +8,7 @@ calibrated classifier of two classes shows 0.06 on 100 examples and 0.03 on 1,00
 interval that takes the bias off once, and beside it what luck alone would give.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from scipy.special import log_softmax
 from potstill.analysis.answers import Cell, TaskResults
 from potstill.analysis.schema import COUNT, SHARE, TEXT
 from potstill.plan.specs.analyse import ErrorAnalysisSettings
+from potstill.statistics.bootstrap import two_level_interval
 
 SCHEMA = pa.schema(
     {
@@ -81,20 +82,16 @@ def bin_of(confidence: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
     return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
-def ece(
-    confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int, weights: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def ece(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int) -> NDArray[np.float64]:
     """[S], the expected calibration error of each seed.
 
     Args:
         confidence: [S, N], largest probability; right: [S, N].
-        weights: [N], how often each example counts (default: once).
     """
     seeds, n = confidence.shape
-    weights = np.ones(n) if weights is None else weights
     index = bin_of(confidence, bins) + bins * np.arange(seeds)[:, None]
-    gaps = np.bincount(index.ravel(), weights=((right - confidence) * weights).ravel(), minlength=seeds * bins)
-    errors: NDArray[np.float64] = np.abs(gaps).reshape(seeds, bins).sum(axis=1) / weights.sum()
+    gaps = np.bincount(index.ravel(), weights=(right - confidence).ravel(), minlength=seeds * bins)
+    errors: NDArray[np.float64] = np.abs(gaps).reshape(seeds, bins).sum(axis=1) / n
     return errors
 
 
@@ -112,40 +109,6 @@ def brier(probabilities: NDArray[np.float64], labels: NDArray) -> NDArray[np.flo
     return scores
 
 
-def two_level_bootstrap(
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    n_examples: int,
-    clusters: NDArray | None,
-    *,
-    draws: int,
-    seed: int,
-    confidence: float,
-) -> tuple[float, float]:
-    """Interval of a statistic's mean over seeds, when both seeds and examples (whole clusters of them) are drawn again.
-
-    The basic interval, 2 * estimate - quantiles (Davison & Hinkley 1997, section 5.2): a statistic that luck can only
-    raise is raised by the draws once more, and here that is taken off. With one seed only examples are drawn; with few,
-    their variance is understated by the factor (S - 1) / S. Of a calibration error the nominal 95 % interval held the
-    true one in 87 to 95 % of 200 simulated experiments (three seeds, 100 to 1,000 examples, true error 0.06 or 0.13), and
-    0 in 62 to 82 % where the model was perfectly calibrated; the percentile interval never did.
-
-    Args:
-        statistic: weights of the examples [N] -> its value for each seed [S].
-    """
-    generator = np.random.default_rng(seed)
-    units = np.arange(n_examples) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    n_units = int(units.max()) + 1
-    estimates = statistic(np.ones(n_examples))
-    values = np.empty(draws)
-    for draw in range(draws):
-        counts = np.bincount(generator.integers(n_units, size=n_units), minlength=n_units)
-        of_seeds = statistic(counts[units].astype(float))
-        values[draw] = of_seeds[generator.integers(len(of_seeds), size=len(of_seeds))].mean()
-    lower, upper = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    twice = 2 * float(estimates.mean())
-    return twice - float(upper), twice - float(lower)
-
-
 def _one(
     cell: Cell, labels: NDArray, clusters: NDArray | None, settings: ErrorAnalysisSettings, level: float
 ) -> pd.DataFrame:
@@ -155,13 +118,17 @@ def _one(
     confidence = probabilities.max(axis=-1)
     n = len(labels)
     bins = settings.bins or n_bins(n)
-    low, high = two_level_bootstrap(
-        lambda weights: ece(confidence, cell.right, bins, weights),
-        n,
-        clusters,
-        draws=settings.draws,
-        seed=settings.seed,
+    # Of the nominal 95 % interval 87 to 95 % held the true error in 200 simulated experiments (three seeds, 100 to 1,000
+    # examples, true error 0.06 or 0.13), and 62 to 82 % held 0 where the model was perfectly calibrated.
+    low, high = two_level_interval(
+        lambda sure, right: float(ece(sure, right, bins).mean()),
+        confidence,
+        cell.right,
+        clusters=clusters,
         confidence=level,
+        resamples=settings.draws,
+        seed=settings.seed,
+        reflected=True,
     )
     index = bin_of(confidence, bins).ravel()
     count = np.bincount(index, minlength=bins)

@@ -66,7 +66,8 @@ def retained(data: Data) -> pd.DataFrame:
 def _text(kept: Any) -> str:
     if pd.isna(kept.retention):
         return "not defined"
-    return f"{rows.estimate(kept.retention, kept.ci_low, kept.ci_high)}, {'kept' if kept.keeps else 'not shown'}"
+    verdict = "keeps" if kept.keeps else "falls short" if kept.ci_high < kept.margin else "open"
+    return f"{rows.estimate(kept.retention, kept.ci_low, kept.ci_high)}, {verdict}"
 
 
 def _handles(frame: pd.DataFrame) -> list[Artist]:

@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from potstill.errors import ArtefactError
 from potstill.figures import rows, style
 from potstill.figures.data import PERCENT, Data, interval_name, quality, seeds_note, table
+from potstill.p_values import p_value_text
 from potstill.plan.specs.figure import FigureSettings
 
 BAND = 0.34  # rows: half the height of a band
@@ -103,8 +104,8 @@ def _text(gain: Any) -> str:
     text = rows.estimate(gain.difference, gain.ci_low, gain.ci_high, sign=True)
     if gain.n_seeds < 2:
         return text
-    p = "p < 0.001" if gain.p_adjusted < 0.001 else f"p = {gain.p_adjusted:.3f}"
-    return f"{text}, {p}"
+    p = p_value_text(gain.p_adjusted)
+    return f"{text}, p {'' if p.startswith('<') else '= '}{p.replace('<', '< ')}"
 
 
 def _handles(frame: pd.DataFrame) -> list[Artist]:

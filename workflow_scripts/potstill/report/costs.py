@@ -18,7 +18,7 @@ class Costs:
         stages: stage -> seconds of all its jobs on all their devices.
         complete: whether every job left its time.
         devices: what they ran on.
-        per_run: (student, method) -> seconds of one run with its share of what it uses; empty where unknown.
+        per_run: (student, method) -> seconds of one run with its share of what it uses, scoring not counted; empty where unknown.
     """
 
     stages: dict[str, float]
@@ -43,7 +43,9 @@ def costs(evidence: Evidence) -> Costs:
     shared = table[table.stage.isin(SHARED)].drop_duplicates(["task", "stage", "kind", "seconds"])
     once = pd.concat([shared, table[~table.stage.isin(SHARED)]])
     stages = {str(stage): float(seconds) for stage, seconds in once.groupby("stage", sort=False).seconds.sum().items()}
+    # As in table 4.6: scoring the students is no cost of a method.
     students = table[table.student.fillna("").ne("") & table.method.fillna("").ne("") & table.method.ne("teacher")]
+    students = students[students.stage != "prediction"]
     per_run: dict[tuple[str, str], float] = {}
     for row in rows(students):
         per_run[row.student, row.method] = per_run.get((row.student, row.method), 0.0) + float(row.seconds_per_run)

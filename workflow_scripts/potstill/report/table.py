@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from potstill.p_values import p_value_text
+
 MISSING = "--"
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
@@ -155,10 +157,8 @@ def number(value: float, digits: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value to three decimals; below 0.001 only that it is below."""
-    if pd.isna(value):
-        return MISSING
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    """A p-value in a cell."""
+    return MISSING if pd.isna(value) else p_value_text(value)
 
 
 def shortened(text: str, length: int) -> str:

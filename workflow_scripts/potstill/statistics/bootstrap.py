@@ -13,8 +13,9 @@ def two_level_interval(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    reflected: bool = False,
 ) -> tuple[float, float]:
-    """Percentile interval of `statistic(*samples)` under other seeds and other examples (Davison & Hinkley 1997, 3.8).
+    """Interval of `statistic(*samples)` under other seeds and other examples (Davison & Hinkley 1997, 3.8).
 
     Each resample draws seeds, for each sample apart, and examples, the same for all samples, with replacement. Residual
     noise is drawn at both levels and so counted twice: the interval is wide where it matters, and too narrow where
@@ -25,6 +26,8 @@ def two_level_interval(
         samples: arrays [S, N, ...]; S may differ, N and the examples' order not. One seed stays that seed.
         clusters: [N], examples with equal values are drawn together.
         seed: of the random draws: the same call gives the same interval.
+        reflected: the basic interval, 2 * estimate - quantiles (ibid., 5.2), for statistics that luck can only raise, such
+            as a distance: the draws raise them once more, and here that is taken off.
 
     Returns:
         lower and upper end; both NaN where the statistic is NaN in more than half of the resamples.
@@ -41,6 +44,9 @@ def two_level_interval(
     if np.isnan(values).mean() > 0.5:
         return float("nan"), float("nan")
     low, high = np.nanquantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    if reflected:
+        twice = 2 * statistic(*samples)
+        low, high = twice - high, twice - low
     return float(low), float(high)
 
 

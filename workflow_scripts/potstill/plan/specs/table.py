@@ -13,10 +13,10 @@ TABLES: dict[str, tuple[TableInput, ...]] = {
     "table_4_1_main_results": ("collected", "comparison"),
     "table_4_2_kd1_ablation": ("collected", "comparison"),
     "table_4_3_significance": ("comparison",),
-    "table_4_6_cost": ("costs",),
-    "table_4_7_out_of_domain": ("transfer",),
     "table_4_4_retention": ("comparison",),
     "table_4_5_error_analysis": ("collected", "error_analysis"),
+    "table_4_6_cost": ("costs",),
+    "table_4_7_out_of_domain": ("transfer",),
     "benchmarks": ("collected_benchmarks",),
     "runs": ("collected",),
 }

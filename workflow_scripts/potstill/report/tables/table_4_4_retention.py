@@ -35,7 +35,7 @@ def _verdict(row: Any) -> str:
         return "yes"
     if pd.isna(row.p):
         return MISSING
-    return "no" if row.ci_high < row.margin else "not shown"
+    return "no" if row.ci_high < row.margin else "open"
 
 
 def _caption(data: pd.DataFrame, digits: int) -> str:
@@ -45,7 +45,7 @@ def _caption(data: pd.DataFrame, digits: int) -> str:
         f"Does a student keep at least {margin} of its teacher's score? Retention: student's mean / teacher's score on "
         f"the same test examples, this teacher taken as given, with its {level} interval over other seeds and other "
         f"examples. At least: one-sided {level} bound. p: one-sided test that the student keeps less than {margin}, "
-        "corrected by Holm. Yes: p is small enough; no: the whole interval lies below; not shown: this design cannot say.",
+        "corrected by Holm. Yes: p is small enough; no: the whole interval lies below; open: this design cannot say.",
         f"Would show: true retention from which this design says yes with {100 * first.power:g} % probability (before "
         "Holm).",
         *_in_words(data, margin, digits),
