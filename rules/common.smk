@@ -43,6 +43,7 @@ with explain_errors():
         config,
         probe=MAKES_FILES,
     )
+    PLAN.mark_due()
     if MAKES_FILES:
         PLAN.begin()
 

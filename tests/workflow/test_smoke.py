@@ -72,6 +72,17 @@ def test_a_second_call_does_nothing_and_says_so(generation: Project, tmp_path: P
     assert "Nothing to be done" in result.output
 
 
+def test_outdated_products_may_be_asked_for_by_absolute_paths(smoke: Project, tmp_path: Path) -> None:
+    """Snakemake remembers what it saw in a folder: the marks of outdated products must lie there before it looks."""
+    project = Project.copy(tmp_path, smoke.folder, results=True)
+    project.replace("config/figures.yaml", "fig_4_5_kd_gain:\n", "fig_4_5_kd_gain:\n  title: Another\n")
+    folder = project.folder / "results/smoke"
+    wanted = [str(folder / name) for name in ("figures/fig_4_5_kd_gain.png", "report.html")]
+    config = ("--config", "experiment=smoke", f"results={project.folder / 'results'}")
+    result = project.snakemake("-n", *config, "--", *wanted, cores=None)
+    assert result.jobs() == {"draw_figure": 1, "write_report": 1}
+
+
 def test_every_artefact_is_complete_and_verified(generation: Project) -> None:
     folders = [path.parent for path in (generation.folder / "results").glob("*/*/manifest.json")]
     assert len(folders) > 30

@@ -147,6 +147,12 @@ class Plan:
             files.append(self._mark_due(product))
         return files
 
+    def mark_due(self) -> None:
+        """Mark all outdated products, before Snakemake looks into any folder: it remembers what it saw there."""
+        for product in self.products.values():
+            if product.is_stale(self.folder):
+                self._mark_due(product)
+
     def _mark_due(self, product: Product) -> str:
         """An input newer than the outdated files: what makes Snakemake replace them, whatever it remembers of them."""
         mark = Path(self.folder, ".due", product.name.replace("/", "."))
