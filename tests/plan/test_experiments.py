@@ -8,7 +8,16 @@ from potstill.plan import needs
 from potstill.plan.plan import make_plan
 
 EXPERIMENTS = sorted(path.stem for path in (REPOSITORY / "config" / "experiments").glob("*.yaml"))
-SHIPPED = {"demo", "demo_full", "smoke", "smoke_generation", "thesis_fast", "thesis_full", "thesis_mini"}
+SHIPPED = {
+    "demo",
+    "demo_full",
+    "demo_out_of_domain",
+    "smoke",
+    "smoke_generation",
+    "thesis_fast",
+    "thesis_full",
+    "thesis_mini",
+}
 needs_data = pytest.mark.skipif(
     not (data_folder() / "sst2_glue").exists(), reason="the data of thesis_mini are not here (POTSTILL_DATA)"
 )

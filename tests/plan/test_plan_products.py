@@ -128,7 +128,12 @@ def test_the_confidence_changes_what_shows_it(plan):
 def test_settings_of_the_error_analysis_change_it_alone(plan):
     before, after = plan("demo"), plan("demo", {"error_analysis.examples_shown": 5})
     reads = {f"figures/{name}" for name, s in after.configuration.figures.items() if "error_analysis" in s.inputs}
-    assert changed(before, after) == reads | {"error_analysis", "tables/table_4_5_error_analysis", "report"}
+    assert changed(before, after) == reads | {
+        "error_analysis",
+        "tables/table_4_5_error_analysis",
+        "model_cards",
+        "report",
+    }
 
 
 def test_the_error_analysis_reads_the_data_where_a_slice_names_a_column(plan):

@@ -54,7 +54,7 @@ def _without(*keys: str) -> Callable[[bytes], bytes]:
 
 
 def _without_times(data: bytes) -> bytes:
-    return pd.read_parquet(io.BytesIO(data)).drop(columns="train_seconds").to_csv().encode()
+    return pd.read_parquet(io.BytesIO(data)).drop(columns=["train_seconds", "predict_seconds"]).to_csv().encode()
 
 
 def _nothing(data: bytes) -> bytes:
@@ -72,6 +72,11 @@ LEFT_OUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     ),
     "collected/runs.parquet": (_without_times, "how long each run took"),
     "collected.json": (_without("files", *RECORD), "the same, and the sum of the table with times"),
+    "benchmark.json": (_nothing, "how fast a model is, and how much memory it took"),
+    "collected_benchmarks/benchmarks.parquet": (_nothing, "the same"),
+    "costs/costs.parquet": (_nothing, "how long every job took"),
+    "collected_benchmarks.json": (_without("files", *RECORD), "the sum of the table of these"),
+    "costs.json": (_without("files", *RECORD), "the same"),
     "report.json": (_without("files", *RECORD), "the same, and the sum of the report"),
     "report.html": (_nothing, "how long the runs took"),
     "summary.md": (_nothing, "the same"),
@@ -81,7 +86,7 @@ LEFT_OUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 def _left_out(name: str) -> bool:
-    return name == "run.json"
+    return name in ("run.json", "benchmark.json")
 
 
 def fingerprints(results: Path) -> dict[str, str]:

@@ -145,6 +145,7 @@ def test_taking_a_change_back_retrains_nothing(smoke: Project, tmp_path: Path) -
     jobs = project.plan("smoke")
     assert set(jobs) == {
         "collect_runs",
+        "collect_costs",
         "compare",
         "analyse_errors",
         "write_table",
