@@ -1,5 +1,8 @@
 """The smoke students on another task than their own, end to end: nothing is trained, and every score is that of the model."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -68,3 +71,13 @@ def test_a_students_answers_are_those_of_its_weights(further: Project) -> None:
 def test_a_second_call_asks_nobody_again(further: Project) -> None:
     result = further.snakemake("-n", f"results/further/{TABLE}.csv", "--config", "experiment=further")
     assert not result.jobs()
+
+
+def test_what_is_behind_a_number_on_another_task_is_told(further: Project) -> None:
+    command = [sys.executable, "workflow_scripts/explain.py", "--table", "table_4_7_out_of_domain"]
+    command += ["--where", "test_task=smoke-opinions", "method=b0", "--config", "experiment=further"]
+    done = subprocess.run(command, cwd=further.folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    asked = [line for line in done.stdout.splitlines() if line.startswith("predictions/")]
+    assert len(asked) == 1
+    assert ".b0.s0.on.smoke-opinions-" in asked[0]

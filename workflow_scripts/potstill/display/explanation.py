@@ -24,7 +24,6 @@ def explain_table(plan: Plan, table: str, where: Mapping[str, str], rows: Path |
     Raises:
         ConfigError: no such table, column or row.
     """
-
     _require(plan, f"tables/{table}")
     path = Path(plan.folder, plan.products[f"tables/{table}"].output)
     found = matching_rows(pd.read_csv(path), where, str(path))
@@ -38,12 +37,21 @@ def explain_table(plan: Plan, table: str, where: Mapping[str, str], rows: Path |
     runs = _collected(plan)
     of_rows = [runs_behind({str(key): value for key, value in row.items()}, runs) for _, row in found.iterrows()]
     behind = pd.concat(of_rows).drop_duplicates("run_id")
-    benchmarks: list[Node] = []
     if "collected_benchmarks" in TABLES[table]:
-        behind = behind.iloc[:0]
         wanted = set(found[["task", "model"]].itertuples(index=False, name=None))
-        benchmarks = [node for (task, _, name), node in plan.graph.benchmarks.items() if (task, name) in wanted]
-    _explain(plan, behind, benchmarks, rows, console)
+        measured = [node for (task, _, name), node in plan.graph.benchmarks.items() if (task, name) in wanted]
+        _explain(plan, behind.iloc[:0], measured, rows, console)
+    elif "transfer" in TABLES[table]:
+        ids, tested_on = set(behind.run_id), set(found.test_task)
+        answers = [
+            transfer.node
+            for transfer in plan.graph.transfers
+            if transfer.test_task in tested_on
+            and (transfer.run.node if transfer.run else plan.graph.predictions[transfer.task]).id in ids
+        ]
+        _explain(plan, behind, answers, rows, console)
+    else:
+        _explain(plan, behind, [], rows, console)
 
 
 def explain_run(plan: Plan, name: str, rows: Path | None, console: Console) -> None:
