@@ -19,7 +19,7 @@ _LATEX = {
 
 
 # A4 with usual margins, in points. Sizes are set in points, so that a table is the same in any document.
-TEXT_WIDTH = 455.0  # 160 mm
+TEXT_WIDTH = 449.0  # 160 mm are 455; widths of letters are estimates
 ONE_PAGE = 40  # lines with their headings and a long caption; a longer table may break over pages
 _GAP = 8.0  # between two columns
 _SIZES = (8.0, 7.0)

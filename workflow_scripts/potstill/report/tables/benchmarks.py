@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from potstill.report.table import Table, number, rows, without_repeats
+from potstill.report.table import Table, number, rows
 from potstill.tables import read_frame
 
 
@@ -17,20 +17,21 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
             "Task": row.task,
             "Model": row.model,
             "Params (M)": number(row.parameters / 1e6, 1),
-            "without embeddings (M)": number(row.parameters_without_embeddings / 1e6, 1),
+            "Body (M)": number(row.parameters_without_embeddings / 1e6, 1),
             "Disk (MB)": number(row.bytes_on_disk / 1e6, 0),
             "p50 (ms)": number(row.latency_ms_p50, digits),
             "p95 (ms)": number(row.latency_ms_p95, digits),
-            "Examples/s": number(row.throughput_examples_per_s, digits),
-            "Tokens/s": number(row.throughput_tokens_per_s, 0),
-            "Peak memory (MB)": number(row.peak_memory_mb, 0),
+            "Ex./s": number(row.throughput_examples_per_s, digits),
+            "Tok./s": number(row.throughput_tokens_per_s, 0),
+            "Peak (MB)": number(row.peak_memory_mb, 0),
         }
         for row in rows(data)
     ]
     machines = data[["device", "cpu", "threads", "precision"]].drop_duplicates()
     where = "; ".join(f"{m.device}, {m.cpu}, {m.threads} thread(s), {m.precision}" for m in rows(machines))
     caption = (
-        f"Size and speed, measured one model at a time after a warm-up ({where}). p50 and p95: median and 95th "
-        "percentile of the latency at batch size 1; throughput at the experiment's batch size."
+        f"Size and speed, measured one model at a time after a warm-up ({where}). Params: parameters, in millions; body: "
+        "without embeddings; disk: the model's files; peak: memory at its highest while it ran. p50 and p95: median and 95th "
+        "percentile of the latency at batch size 1; examples and tokens a second at the experiment's batch size."
     )
-    return Table(data, without_repeats(pd.DataFrame(cells), ["Task"]), caption)
+    return Table(data, pd.DataFrame(cells), caption, heading="Task")

@@ -36,14 +36,13 @@ def build(folders: Mapping[str, Path], digits: int) -> Table:
     constants = read_frame(folders["transfer"] / "transfer_baselines.parquet")
     floors = constants.groupby(["test_task", "metric"]).score.max()
     level = f"{100 * summary.confidence.iloc[0]:g}"
-    return Table(data, _shown(others, digits), _caption(others, floors, level, digits))
+    return Table(data, _shown(others, digits), _caption(others, floors, level, digits), heading="Tasks")
 
 
 def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
     cells = [
         {
-            "Trained on": row.task,
-            "Tested on": row.test_task,
+            "Tasks": f"trained on {row.task}, tested on {row.test_task}",
             "Model": row.model,
             "Method": row.method,
             "Own test set (%)": with_interval(row.own_mean, row.own_ci_low, row.own_ci_high, digits),
@@ -51,7 +50,7 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
         }
         for row in rows(data)
     ]
-    return without_repeats(pd.DataFrame(cells), ["Trained on", "Tested on", "Model"])
+    return without_repeats(pd.DataFrame(cells), ["Tasks", "Model"]).assign(Tasks=[cell["Tasks"] for cell in cells])
 
 
 def _caption(data: pd.DataFrame, floors: "pd.Series[float]", level: str, digits: int) -> str:
