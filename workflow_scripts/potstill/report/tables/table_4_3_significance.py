@@ -85,7 +85,7 @@ def _caption(data: pd.DataFrame, left_out: int, letters: dict[str, str]) -> str:
         f"else was looked at, p adj. by Benjamini-Hochberg within {_family(data, 'exploratory')}.",
         f"MDE: smallest true difference that this design finds with {100 * first.power:g} % probability, in points. "
         "Needs: seeds, with these examples, or (where no number of seeds would do or seeds are unknown) examples that "
-        "would find the observed difference so often.",
+        "would find the observed difference so often; --: neither alone would.",
         "g (Hedges, with interval), Cohen's d and the paired t look at the seeds alone, not at the test set's size; with "
         "few seeds a d that is significant is large by construction.",
     ]
