@@ -21,7 +21,7 @@ def main(stage: Stage) -> None:
     with publish_directory(stage.output, stage.inputs) as folder:
         write_table(transferred(scores), folder / "transfer.parquet")
         write_table(baselines, folder / "transfer_baselines.parquet")
-        write_table(summarised(scores, spec.confidence), folder / "transfer_summary.parquet")
+        write_table(summarised(scores, spec.confidence, spec.baseline), folder / "transfer_summary.parquet")
 
 
 if __name__ == "__main__":

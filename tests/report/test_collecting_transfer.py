@@ -13,6 +13,7 @@ from potstill.report.collecting import Examples
 from potstill.report.collecting_transfer import baselines_of, scores_of, summarised, transferred
 from potstill.report.tables import table_4_7_out_of_domain
 from potstill.statistics.intervals import interval_of_score, wilson
+from potstill.statistics.variance_components import estimate_difference
 from potstill.tables import read_frame, write_table
 from test_collecting import run_stage
 
@@ -91,7 +92,7 @@ def test_scores_are_counted_by_hand(transfer: Transfer) -> None:
 
 
 def test_the_summary_is_of_the_selected_variants_with_the_interval_of_seeds_and_examples(transfer: Transfer) -> None:
-    summary = summarised(transfer.found(), 0.9).set_index(["test_task", "method"])
+    summary = summarised(transfer.found(), 0.9, "b0").set_index(["test_task", "method"])
     assert summary["mean"].to_dict() == {
         ("home", "teacher"): 7 / 8,
         ("home", "b0"): 5 / 8,
@@ -154,3 +155,16 @@ def test_the_stage_and_the_table(transfer: Transfer, tmp_path: Path) -> None:
     assert "away: n = 8, 100 % by always answering the same" in table.caption
     assert "90 % interval" in table.caption
     assert "With one seed they cover other examples only." in table.caption
+
+
+def test_differences_on_another_task_are_those_of_the_comparison_s_test(transfer: Transfer) -> None:
+    summary = summarised(transfer.found(), 0.9, "b0").set_index(["test_task", "method"])
+    kd1, b0 = summary.loc[("away", "kd1")], summary.loc[("away", "b0")]
+    assert kd1.difference == pytest.approx(2 / 8 - 4 / 8)
+    right = np.array([np.arange(N) < 3, np.arange(N) < 5], float)
+    low, high = estimate_difference((np.arange(N) < 2)[None].astype(float), right).interval(0.9)
+    assert (kd1.difference_low, kd1.difference_high) == pytest.approx((low, high))
+    assert kd1.p_adjusted == kd1.p  # the only contrast there
+    own = summary.loc["home"]
+    assert own.difference.isna().all(), "those of the own task stand in the comparison"
+    assert np.isnan(b0.difference)

@@ -266,4 +266,5 @@ def _transfer(configuration: Configuration, graph: Graph) -> CollectTransferSpec
         else:
             entry |= {"role": "teacher", "student": graph.teacher, "method": "teacher"}
         rows.append(TransferredRun.parse(entry))
-    return CollectTransferSpec(runs=tuple(rows), confidence=configuration.experiment.comparison.confidence)
+    comparison = configuration.experiment.comparison
+    return CollectTransferSpec(runs=tuple(rows), confidence=comparison.confidence, baseline=comparison.baseline)

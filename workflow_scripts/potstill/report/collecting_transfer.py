@@ -10,8 +10,10 @@ from potstill.artefacts import verify
 from potstill.errors import ArtefactError
 from potstill.plan.specs.transfer import TransferredRun
 from potstill.report.collecting import Examples
+from potstill.statistics.difference import difference
 from potstill.statistics.intervals import interval_of_score
-from potstill.statistics.tidy import score_matrix
+from potstill.statistics.multiplicity import adjusted
+from potstill.statistics.tidy import ScoreMatrix, score_matrix
 from potstill.tables import read_frame
 from potstill.tasks.metrics import constant_baselines, primary_metric, score_predictions
 
@@ -50,7 +52,10 @@ def scores_of(
     for run, directory in zip(runs, directories, strict=True):
         scores = _scores(run, directory, examples)
         name = (run.task, run.role, run.student, run.method, run.variant, run.seed)
-        facts = dict(zip(keys, name, strict=True)) | {"test_task": run.test_task, "selected": bool(selected[name])}
+        facts: dict[str, Any] = dict(zip(keys, name, strict=True)) | {
+            "test_task": run.test_task,
+            "selected": bool(selected[name]),
+        }
         parts.append(scores.assign(**facts, primary=scores.metric == primary_metric(run.kind)))
     columns = [*CELL, "seed", "selected", "primary", "example_id", "cluster_id", "metric", "score"]
     return pd.concat(parts, ignore_index=True)[columns]
@@ -63,22 +68,41 @@ def transferred(scores: pd.DataFrame) -> pd.DataFrame:
     return means.astype({"n_examples": "int64"})
 
 
-def summarised(scores: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def summarised(scores: pd.DataFrame, confidence: float, baseline: str) -> pd.DataFrame:
     """`transfer_summary.parquet`: the primary metric of the selected variants, with seeds and examples as samples.
+
+    On other tasks than their own, students have the difference from their baseline as well, with the test of the
+    comparison; nobody declared these contrasts, so they are exploratory: Benjamini-Hochberg within each test task.
 
     Args:
         confidence: level of the intervals.
+        baseline: method that the others are compared with.
     """
+    cells: dict[tuple[str, ...], ScoreMatrix] = {}
+    for key, part in scores[scores.selected & scores.primary].groupby([*CELL, "metric"], sort=False):
+        task, test_task, role, student, method, variant, metric = map(str, key)
+        name = f"{student}, {method}, {task} on {test_task}"
+        cells[task, test_task, role, student, method, variant, metric] = score_matrix(name, part)
+    references = {(*key[:4],): cell for key, cell in cells.items() if key[4] == baseline}
     rows = []
-    chosen = scores[scores.selected & scores.primary]
-    for key, part in chosen.groupby([*CELL, "metric"], sort=False):
-        names: dict[str, Any] = dict(zip([*CELL, "metric"], map(str, key), strict=True))
-        cell = score_matrix(f"{names['student']}, {names['method']}, {names['task']} on {names['test_task']}", part)
+    for key, cell in cells.items():
         low, high = interval_of_score(cell.scores, cell.clusters, confidence)
-        measured = {"mean": float(cell.scores.mean()), "ci_low": low, "ci_high": high}
-        counts = {"n_seeds": len(cell.seeds), "n_examples": len(cell.example_ids), "confidence": confidence}
-        rows.append(names | measured | counts)
-    return pd.DataFrame(rows)
+        row: dict[str, Any] = dict(zip([*CELL, "metric"], key, strict=True))
+        row |= {"mean": float(cell.scores.mean()), "ci_low": low, "ci_high": high}
+        reference = references.get(key[:4]) if key[0] != key[1] and key[4] != baseline else None
+        row |= _difference(cell, reference, confidence) | {"n_seeds": len(cell.seeds)}
+        rows.append(row | {"n_examples": len(cell.example_ids), "confidence": confidence})
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = adjusted(table.p, table.test_task, "bh")
+    return table
+
+
+def _difference(cell: ScoreMatrix, baseline: ScoreMatrix | None, confidence: float) -> dict[str, float]:
+    names = {"difference": "difference", "difference_low": "ci_low", "difference_high": "ci_high", "p": "p"}
+    if baseline is None:
+        return dict.fromkeys(names, float("nan"))
+    found = difference(cell, baseline, confidence, power=0.8)
+    return {name: float(found[of]) for name, of in names.items()}
 
 
 def baselines_of(runs: Sequence[TransferredRun], examples: Examples, collected: pd.DataFrame) -> pd.DataFrame:

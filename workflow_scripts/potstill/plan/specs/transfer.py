@@ -29,3 +29,4 @@ class CollectTransferSpec(Record):
 
     runs: tuple[TransferredRun, ...]
     confidence: float = Field(0.95, gt=0.5, lt=1)
+    baseline: str = "b0"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from potstill.report.table import Table, percent, rows, span, with_interval, without_repeats
+from potstill.report.table import Table, p_value, percent, rows, span, with_interval, without_repeats
 from potstill.tables import read_frame
 
 MODEL = ["task", "role", "student", "method", "variant"]
 COLUMNS = [
-    "task", "test_task", "model", "method", "variant", "metric", "seeds", "n", "mean", "ci_low", "ci_high", "own_mean",
-    "own_ci_low", "own_ci_high",
+    "task", "test_task", "model", "method", "variant", "metric", "seeds", "n", "mean", "ci_low", "ci_high", "difference",
+    "difference_low", "difference_high", "p", "p_adjusted", "own_mean", "own_ci_low", "own_ci_high",
 ]  # fmt: skip
 
 
@@ -47,6 +47,8 @@ def _shown(data: pd.DataFrame, digits: int) -> pd.DataFrame:
             "Method": row.method,
             "Own test set (%)": with_interval(row.own_mean, row.own_ci_low, row.own_ci_high, digits),
             "Other test set (%)": with_interval(row.mean, row.ci_low, row.ci_high, digits),
+            "Difference": with_interval(row.difference, row.difference_low, row.difference_high, digits, signed=True),
+            "p adj.": p_value(row.p_adjusted),
         }
         for row in rows(data)
     ]
@@ -64,5 +66,7 @@ def _caption(data: pd.DataFrame, floors: "pd.Series[float]", level: str, digits:
     return (
         f"Scores ({metrics}) on the test set of the task that a model was made for, and on those of other tasks ({tests}), for "
         f"which nothing was trained or selected: mean over {span(seeds)} seed(s) of the variant that the own validation set "
-        f"selects. Brackets: {level} % interval over other seeds and other examples of the same test set.{alone}"
+        f"selects. Brackets: {level} % interval over other seeds and other examples of the same test set.{alone} "
+        "Difference: from the baseline there, in points, with the comparison's two-way test; exploratory, "
+        "p adj. by Benjamini-Hochberg within each test set."
     )
