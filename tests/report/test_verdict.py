@@ -1,5 +1,6 @@
 """The verdict on planted cases, and what it says of them."""
 
+import math
 from dataclasses import replace
 
 import pandas as pd
@@ -220,3 +221,20 @@ def test_an_experiment_of_the_baseline_alone_has_a_verdict():
 )
 def test_sizes_in_words(value, text):
     assert wording.size(value) == text
+
+
+def test_other_test_sets_are_told_apart_from_the_verdict_as_exploratory() -> None:
+    def row(method: str, difference: float, p: float) -> dict[str, object]:
+        spread = {"difference_low": difference - 0.02, "difference_high": difference + 0.02}
+        names = {"task": "home", "test_task": "away", "student": "small", "method": method, "difference": difference}
+        return names | spread | {"p_adjusted": p, "n_seeds": 3, "confidence": 0.95}
+
+    summary = [row("b0", math.nan, math.nan), row("kd1", 0.01, 0.3), row("kd2", -0.05, 0.001), row("kd3", 0.04, 0.02)]
+    students = {"home": [student("small", method, 0.9) for method in ("b0", "kd1", "kd2", "kd3")]}
+    found = judge(evidence(students, transfer_summary=pd.DataFrame(summary)))
+    assert wording.elsewhere(found) == [
+        "On away: kd3 beats b0: +4.0 points [+2.0, +6.0], p = 0.020.",
+        "On away: kd2 is worse than b0: −5.0 points [−7.0, −3.0], p = 0.001.",
+        "On away: kd1 (+1.0 [−1.0, +3.0]) cannot be told from b0.",
+    ]
+    assert wording.elsewhere(judge(evidence(students))) == []

@@ -76,6 +76,7 @@ class Document:
     headline: str
     support: list[str]
     distillation: list[str]
+    elsewhere: list[str]
     limits: list[str]
     scoreboard: list[Kept]
     left_out: bool
@@ -133,6 +134,7 @@ def build_document(
         headline=wording.headline(verdict),
         support=wording.support(verdict),
         distillation=wording.distillation(verdict),
+        elsewhere=wording.elsewhere(verdict),
         limits=[*(wording.limit(found) for found in verdict.limits if found.kind != "code"), *spec.notes],
         scoreboard=shown,
         left_out=left_out,

@@ -30,6 +30,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "p_holm", "keeps", "detectable", "power", "n_seeds", "n_examples", "parameters", "teacher_parameters",
     ),
     "comparison/wins": ("student", "method", "n_tasks", "tasks_won", "which"),
+    "transfer/transfer_summary": (
+        "task", "test_task", "student", "method", "difference", "difference_low", "difference_high", "p_adjusted",
+        "n_seeds", "confidence",
+    ),
     "error_analysis/warnings": ("task", "student", "method", "kind", "text"),
     "error_analysis/differing": (
         "task", "example_id", "prompt", "gold", "role", "student", "method", "answer", "share_right", "spread",

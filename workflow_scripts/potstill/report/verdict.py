@@ -65,7 +65,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Gain:
-    """One confirmatory contrast: a method against the baseline, same student, same test examples.
+    """One contrast: a method against the baseline, same student, same test examples; confirmatory on the own task.
 
     Attributes:
         outcome: what the corrected p-value says at 1 - confidence; `open`: no difference shown.
@@ -153,6 +153,7 @@ class Verdict:
     Attributes:
         recommended: student and method that keep the margin on every task, one entry a task; empty: none does.
         also: other methods of the recommended student that pass everywhere, too.
+        elsewhere: contrasts on the test sets of other tasks, by which a gain's `task` is named; exploratory.
     """
 
     margin: float
@@ -162,6 +163,7 @@ class Verdict:
     also: tuple[str, ...]
     wins: tuple[Win, ...]
     limits: tuple[Limit, ...]
+    elsewhere: tuple[Gain, ...] = ()
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -184,6 +186,7 @@ def judge(evidence: Evidence) -> Verdict:
             for w in rows(evidence["comparison/wins"])
         ),
         limits=tuple(_limits(tasks, chosen, evidence)),
+        elsewhere=tuple(_elsewhere(evidence["transfer/transfer_summary"], contrasts)),
     )
 
 
@@ -239,13 +242,28 @@ def _kept(r: Any, s: Any) -> Kept:
 
 def _gain(r: Any) -> Gain:
     """From a row of the contrasts."""
-    shown = r.p_adjusted <= 1 - r.confidence + 1e-12
-    outcome: Literal["better", "worse", "open"] = "open" if not shown else "better" if r.difference > 0 else "worse"
     return Gain(
         r.task, r.student, r.method, r.other, float(r.difference), float(r.ci_low), float(r.ci_high),
-        float(r.p_adjusted), r.adjustment, outcome, float(r.mde), float(r.power),
+        float(r.p_adjusted), r.adjustment, _outcome(r), float(r.mde), float(r.power),
         float(r.seeds_needed), float(r.examples_needed), int(r.n_seeds),
     )  # fmt: skip
+
+
+def _elsewhere(summary: pd.DataFrame, contrasts: pd.DataFrame) -> Iterable[Gain]:
+    """From the rows of other test sets that have a difference; a design was made for none of them."""
+    unknown = math.nan
+    for r in rows(summary.dropna(subset="difference")):
+        yield Gain(
+            r.test_task, r.student, r.method, contrasts.other.iloc[0], float(r.difference), float(r.difference_low),
+            float(r.difference_high), float(r.p_adjusted), "bh", _outcome(r), unknown, unknown, unknown, unknown,
+            int(r.n_seeds),
+        )  # fmt: skip
+
+
+def _outcome(r: Any) -> Literal["better", "worse", "open"]:
+    if not r.p_adjusted <= 1 - r.confidence + 1e-12:  # NaN: no p-value, nothing shown
+        return "open"
+    return "better" if r.difference > 0 else "worse"
 
 
 def _everywhere(tasks: Sequence[TaskVerdict]) -> tuple[tuple[Kept, ...], tuple[str, ...]]:

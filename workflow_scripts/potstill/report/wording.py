@@ -65,6 +65,17 @@ def distillation(verdict: Verdict) -> list[str]:
     return sentences
 
 
+def elsewhere(verdict: Verdict) -> list[str]:
+    """How the methods compare on the test sets of other tasks, for each of these and each student."""
+    places = dict.fromkeys((gain.task, gain.student) for gain in verdict.elsewhere)
+    several = len({student for _, student in places}) > 1
+    return [
+        f"On {task}{f', {student}' if several else ''}: {sentence}."
+        for task, student in places
+        for sentence in _gains([gain for gain in verdict.elsewhere if (gain.task, gain.student) == (task, student)])
+    ]
+
+
 def limit(found: Limit) -> str:
     """What could not have been seen, or weakens the verdict."""
     on, values = f"On {found.task}", found.values
