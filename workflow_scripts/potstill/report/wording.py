@@ -202,9 +202,9 @@ def _gains(gains: list[Gain]) -> Iterator[str]:
     for outcome, verb in (("better", "beats"), ("worse", "is worse than")):
         for gain in (gain for gain in gains if gain.outcome == outcome):
             shown = p_value(gain.p)
-            sign = "" if shown.startswith("<") else "= "
+            shown = shown.replace("<", "< ") if shown.startswith("<") else f"= {shown}"
             difference = f"{points(gain.difference, signed=True)} points{interval(gain.low, gain.high, signed=True)}"
-            yield f"{gain.method} {verb} {other}: {difference}, p {sign}{shown}"
+            yield f"{gain.method} {verb} {other}: {difference}, p {shown}"
     if still := [gain for gain in gains if gain.outcome == "open"]:
         shown = listed(
             f"{gain.method} ({points(gain.difference, signed=True)}{interval(gain.low, gain.high, signed=True)})"
