@@ -1,22 +1,26 @@
 """Bad input in the configuration: one clear message for each thing that is wrong, and never another exception.
 
-Each case is (file below config/, change, what the message must say). A change is a mapping of dotted key paths to new
-values (REMOVED takes the key away), text appended to the file, or the new content of the file as bytes.
+What any file may get wrong, and the command line. Catalogues: `test_configuration_of_catalogues.py`; what is well written and
+cannot work: `test_configuration_that_cannot_work.py`.
 """
-
-import re
-from pathlib import Path
 
 import pytest
 from configuration_changes import REMOVED, change_file
-from potstill.errors import ConfigError
-from potstill.plan.plan import make_plan
-
-DEMO, SMOKE, GENERATION = "experiments/demo.yaml", "experiments/smoke.yaml", "experiments/smoke_generation.yaml"
-FULL, EXTENDING = "experiments/thesis_full.yaml", "experiments/demo_full.yaml"
-MODELS, DATASETS, TASKS, FIGURES = "models.yaml", "datasets.yaml", "tasks.yaml", "figures.yaml"
-SHA = "0" * 64
-HUB = {"hub": "org/model", "revision": "0" * 40}
+from refused_configurations import (
+    DATASETS,
+    DEMO,
+    EXTENDING,
+    FIGURES,
+    FULL,
+    MODELS,
+    SHA,
+    SMOKE,
+    TASKS,
+    assert_is_clear,
+    assert_refused,
+    cases,
+    refusal,
+)
 
 UNKNOWN_KEYS = {
     "top": (DEMO, {"sedes": [1]}, ["sedes: unknown key", "did you mean 'seeds'?"]),
@@ -254,247 +258,17 @@ NOT_YAML = {
     "token": (MODELS, "\n# hf_" + "aB3" * 12 + "\n", ["models.yaml: holds what looks like", "HF_TOKEN"]),
 }
 
-MODEL_ENTRIES = {
-    "two-kinds": (MODELS, {"minilm-6l.source.hub": "a/b"}, ["minilm-6l: source.wheel: cannot stand beside hub"]),
-    "no-kind": (MODELS, {"minilm-6l.source": {}}, ["minilm-6l: source: ", "hub", "wheel", "path"]),
-    "source-as-text": (MODELS, {"minilm-6l.source": "org/model"}, ["minilm-6l: source: found 'org/model'", "hub"]),
-    "branch": (
-        MODELS,
-        {"own": {"source": HUB | {"revision": "main"}}},
-        ["own: source.revision: found 'main'", "40 hex"],
-    ),
-    "short-revision": (MODELS, {"own": {"source": HUB | {"revision": "0" * 39}}}, ["own: source.revision", "40 hex"]),
-    "no-revision": (MODELS, {"own": {"source": {"hub": "a/b"}}}, ["own: source.revision: missing", "40 hex"]),
-    "repository": (
-        MODELS,
-        {"own": {"source": HUB | {"hub": "https://x.org/a/b"}}},
-        ["source.hub: found", "repository"],
-    ),
-    "sha256": (MODELS, {"minilm-6l.source.sha256": "abc"}, ["minilm-6l: source.sha256: found 'abc'", "SHA-256"]),
-    "no-source": (MODELS, {"own": {"architecture": "encoder"}}, ["own: needs a source or derived_from", "neither"]),
-    "both": (MODELS, {"minilm-2l.source": HUB}, ["minilm-2l: needs a source or derived_from", "both"]),
-    "no-architecture": (MODELS, {"own": {"source": HUB}}, ["own: architecture: missing; write encoder or decoder"]),
-    "no-derive": (MODELS, {"minilm-2l.derive": REMOVED}, ["minilm-2l: derive: missing", "keep_layers"]),
-    "empty-derive": (MODELS, {"minilm-2l.derive": {}}, ["minilm-2l: derive: needs keep_layers", "neither"]),
-    "kept-and-drawn": (MODELS, {"minilm-2l.derive.random": True}, ["minilm-2l: derive: needs keep_layers", "both"]),
-    "even-of-how-many": (MODELS, {"smollm2-10l.derive": {"keep_layers": "even"}}, ["derive: layers: missing"]),
-    "listed-and-counted": (
-        MODELS,
-        {"minilm-2l.derive.layers": 2},
-        ["derive: layers: keep_layers lists the layers already"],
-    ),
-    "derive-without-original": (
-        MODELS,
-        {"minilm-6l.derive": {"keep_layers": [0]}},
-        ["minilm-6l: derive needs derived_from"],
-    ),
-    "derived-twice": (
-        MODELS,
-        {"own": {"derived_from": "minilm-2l", "derive": {"keep_layers": [0]}}},
-        ["is derived itself"],
-    ),
-    "own-architecture": (
-        MODELS,
-        {"minilm-2l.architecture": "decoder"},
-        ["architecture: comes from minilm-6l; remove it"],
-    ),
-    "teacher-of-itself": (
-        DEMO,
-        {"teacher.model": "smollm2-10l"},
-        ["teacher.model: smollm2-10l is derived from the teacher"],
-    ),
-    "cut-of-a-cut": (
-        GENERATION,
-        {"teacher.model": "tiny-decoder-2l", "students": ["smollm2-10l"]},
-        ["teacher.model: tiny-decoder-2l is derived itself"],
-    ),
-    "local-model": (
-        MODELS,
-        {"tiny-decoder.source.path": "no/such"},
-        ["models.yaml: tiny-decoder: source.path: no/such: there is no data/no/such", "data=FOLDER (now: data)"],
-    ),
-    "local-data": (
-        DATASETS,
-        {"smoke-reviews.source.path": "./nowhere.jsonl"},
-        ["datasets.yaml: smoke-reviews: source.path: ./nowhere.jsonl: there is no"],
-    ),
-    "empty-folder": (
-        DATASETS,
-        {"smoke-reviews.source.path": "./empty"},
-        ["smoke-reviews: source.path", "holds no files"],
-    ),
-    "derived-candidate": (
-        DEMO,
-        {"teacher.model": ["smollm2-135m", "minilm-2l"]},
-        ["teacher.model: minilm-2l is derived", "each needs a source of its own"],
-    ),
-    "local-candidate": (
-        SMOKE,
-        {
-            "teacher.model": ["tiny-decoder", "own"],
-            "catalogue": {"models": {"own": {"source": {"path": "x"}, "architecture": "decoder"}}},
-        },
-        ["smoke.yaml: catalogue.models.own: source.path: x"],
-    ),
-}
-
-TASK_ENTRIES = {
-    "slice": (TASKS, {"sentiment.splits.train": "all[1:2:3]"}, ["sentiment: splits.train", "is not a slice; write"]),
-    "percentage": (TASKS, {"sentiment.splits.train": "all[:120%]"}, ["splits.train", "120% is beyond 100%"]),
-    "slice-in-experiment": (
-        FULL,
-        {"tasks": {"sst2": {"splits": {"train": "x["}}}},
-        ["tasks.sst2.splits.train", "not a slice"],
-    ),
-    "template-field": (TASKS, {"sst2.prompt": "Review: {review}"}, ["sst2: prompt", "names {review}", "{text}"]),
-    "template-braces": (TASKS, {"sst2.prompt": "Review: {text"}, ["sst2: prompt", "malformed"]),
-    "template-without-field": (TASKS, {"sst2.prompt": "Sentiment:"}, ["sst2: prompt", "names no column"]),
-    "template-column": (TASKS, {"sentiment.columns.text": None}, ["tasks.yaml: sentiment: columns.text: missing"]),
-    "no-labels": (TASKS, {"sentiment.labels": []}, ["tasks.yaml: sentiment: labels: found 0", "at least two"]),
-    "labels-of-qa": (
-        TASKS,
-        {"smoke-facts.labels": [{"value": 0, "name": "a", "verbalizer": "b"}]},
-        ["labels: only a class"],
-    ),
-    "same-answer": (
-        TASKS,
-        {"sentiment.labels.0.verbalizer": " good", "sentiment.labels.1.verbalizer": " good"},
-        ["tasks.yaml: sentiment: labels: two have the verbalizer ' good'"],
-    ),
-    "no-test": (TASKS, {"sentiment.splits.test": REMOVED}, ["tasks.yaml: sentiment: splits.test: missing"]),
-    "no-label-column": (TASKS, {"sentiment.columns.label": REMOVED}, ["sentiment: columns.label: missing"]),
-}
-
-CANNOT_SERVE = {
-    "tokens-of-two-tokenizers": (
-        FULL,
-        {"methods.kd1.alignment": REMOVED},
-        ["methods.kd1: cannot teach tinyllama-1.1b the task squad", "different tokenizers", "alignment: uld", "kd2"],
-    ),
-    "labels-of-qa": (GENERATION, {"methods.kd1.level": "labels"}, ["methods.kd1", "smoke-facts", "use level: tokens"]),
-    "encoder-on-qa": (
-        GENERATION,
-        {"students": ["tiny-encoder"]},
-        ["tiny-encoder", "an encoder cannot write", "a decoder"],
-    ),
-    "tokens-of-an-encoder": (
-        SMOKE,
-        {"methods.kd1.level": "tokens"},
-        ["methods.kd1", "is an encoder; use level: labels"],
-    ),
-    "states-of-two-tokenizers": (
-        DEMO,
-        {"methods.kd3.pooling": "tokens"},
-        ["methods.kd3", "different", "pooling: last or mean"],
-    ),
-    "centred-answers": (GENERATION, {"teacher.calibration": "centre"}, ["teacher.calibration: only label logits"]),
-    "idle-beta": (DEMO, {"methods.kd1.beta": 0.3}, ["methods.kd1", "beta is for divergence: jsd"]),
-    "layer-map": (DEMO, {"methods.kd3.layer_map": "top"}, ["methods.kd3", "layer_map: found 'top'", "uniform"]),
-}
-
-FURTHER = "tasks.smoke-reviews.also_evaluate_on"
-FURTHER_TASKS = {
-    "unknown": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinion"]}}},
-        [f"{FURTHER}: 'smoke-opinion' is not in config/tasks.yaml", "did you mean 'smoke-opinions'?"],
-    ),
-    "not-a-list": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": "smoke-opinions"}}},
-        [f"{FURTHER}: found 'smoke-opinions'", "a list"],
-    ),
-    "itself": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-reviews"]}}},
-        [f"{FURTHER}: smoke-reviews is the task itself", "remove it"],
-    ),
-    "twice": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions", "smoke-opinions"]}}},
-        [f"{FURTHER}: smoke-opinions is named twice; remove one"],
-    ),
-    "another-kind": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-facts"]}}},
-        [f"{FURTHER}: smoke-facts is of kind extractive-qa, smoke-reviews of kind classification"],
-    ),
-    "other-answers": (
-        SMOKE,
-        {"tasks": {"smoke-reviews": {"also_evaluate_on": ["sst2"]}}},
-        [
-            f"{FURTHER}: sst2 has the answers [' negative', ' positive'], smoke-reviews has [' dull', ' moving']",
-            "same order",
-        ],
-    ),
-    "other-order": (
-        SMOKE,
-        {
-            "tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions"]}},
-            "catalogue": {
-                "tasks": {
-                    "smoke-opinions": {
-                        "labels": [
-                            {"value": 1, "name": "positive", "verbalizer": " moving"},
-                            {"value": 0, "name": "negative", "verbalizer": " dull"},
-                        ]
-                    }
-                }
-            },
-        },
-        [f"{FURTHER}: smoke-opinions has the answers [' moving', ' dull']", "in the same order, or remove it"],
-    ),
-    "more-answers": (
-        SMOKE,
-        {
-            "tasks": {"smoke-reviews": {"also_evaluate_on": ["smoke-opinions"]}},
-            "catalogue": {
-                "tasks": {
-                    "smoke-opinions": {
-                        "labels": [
-                            {"value": 0, "name": "negative", "verbalizer": " dull"},
-                            {"value": 1, "name": "positive", "verbalizer": " moving"},
-                            {"value": 2, "name": "neither", "verbalizer": " so"},
-                        ]
-                    }
-                }
-            },
-        },
-        [f"{FURTHER}: smoke-opinions has the answers [' dull', ' moving', ' so']"],
-    ),
-    "table": (
-        SMOKE,
-        {"tables": ["table_4_7_out_of_domain"]},
-        [
-            "tables: table_4_7_out_of_domain needs an experiment that scores its models on further tasks",
-            "also_evaluate_on",
-        ],
-    ),
-    "figure": (
-        SMOKE,
-        {"figures": ["fig_4_13_transfer"]},
-        [
-            "figures: fig_4_13_transfer needs an experiment that scores its models on further tasks",
-            "leave the figure out",
-        ],
-    ),
-    "unknown-need": (FIGURES, {"fig_4_13_transfer.needs": ["transfr"]}, ["needs.0: found 'transfr'", "transfer"]),
-}
-
-GROUPS = {
-    "unknown-key": UNKNOWN_KEYS,
-    "wrong-type": WRONG_TYPES,
-    "out-of-range": OUT_OF_RANGE,
-    "empty-or-repeated": EMPTY_OR_REPEATED,
-    "unknown-name": UNKNOWN_NAMES,
-    "extends": EXTENDS,
-    "not-yaml": NOT_YAML,
-    "model": MODEL_ENTRIES,
-    "task": TASK_ENTRIES,
-    "cannot-serve": CANNOT_SERVE,
-    "further-task": FURTHER_TASKS,
-}
-CASES = [pytest.param(*case, id=f"{g}-{name}") for g, group in GROUPS.items() for name, case in group.items()]
+CASES = cases(
+    {
+        "unknown-key": UNKNOWN_KEYS,
+        "wrong-type": WRONG_TYPES,
+        "out-of-range": OUT_OF_RANGE,
+        "empty-or-repeated": EMPTY_OR_REPEATED,
+        "unknown-name": UNKNOWN_NAMES,
+        "extends": EXTENDS,
+        "not-yaml": NOT_YAML,
+    }
+)
 
 COMMAND_LINE = {
     "key": ({"experimnt": "demo"}, ["--config: experimnt: unknown key", "did you mean 'experiment'?"]),
@@ -508,38 +282,9 @@ COMMAND_LINE = {
 }
 
 
-def refusal(root: Path, main: dict) -> str:
-    """The message of the ConfigError that planning ends with."""
-    with pytest.raises(ConfigError) as caught:
-        make_plan(root, main, probe=False)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize(("file", "change", "expected"), CASES)
-def test_bad_configuration(project, file, change, expected):
-    change_file(project / "config" / file, change)
-    experiment = Path(file).stem if file.startswith("experiments/") else experiment_using(file, change)
-    message = refusal(project, {"experiment": experiment})
-    for fragment in expected:
-        assert fragment in message, message
-    assert_is_clear(message, Path(file).name)
-
-
-def experiment_using(file: str, change) -> str:
-    """The catalogue entries of the smoke experiments are used by them alone."""
-    text = str(change)
-    return "smoke_generation" if "smoke-facts" in text else "smoke" if "smoke-" in text or "tiny-" in text else "demo"
-
-
-def assert_is_clear(message: str, file: str) -> None:
-    """Every line names the file, and nothing speaks Python or pydantic."""
-    for line in message.splitlines():
-        assert file in line or "--config" in line, line
-        assert re.search(r"\.yaml[^:]*: \S|--config", line), line
-    assert not re.search(r"input should|valid dictionary|valid string|pydantic|Error\b|\[type=|Traceback", message), (
-        message
-    )
-    assert len(message) < 2000
+def test_it_is_refused_with_one_clear_message(project, file, change, expected):
+    assert_refused(project, file, change, expected)
 
 
 @pytest.mark.parametrize(("main", "expected"), COMMAND_LINE.values(), ids=COMMAND_LINE)
