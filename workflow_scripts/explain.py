@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from potstill.errors import ConfigError
-from potstill.plan.configuration import main_config
+from potstill.plan.configuration import assignments, main_config
 from potstill.plan.plan import make_plan
 from potstill.stage import explain_errors
 
@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def main() -> None:
     """Print the numbers asked for, the runs behind them, and what each was made from."""
     from potstill.display.explanation import explain_run, explain_table
-    from potstill.report.behind import pairs
     from rich.console import Console
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -40,8 +39,9 @@ def main() -> None:
             raise ConfigError(
                 f"name a table and its rows, or a run: --table NAME --where COLUMN=VALUE, or --run NAME. Tables: {tables}"
             )
+        where = assignments("--where", arguments.where, "COLUMN=VALUE, such as method=kd1")
         if arguments.table:
-            explain_table(plan, arguments.table, pairs(arguments.where), arguments.rows, console)
+            explain_table(plan, arguments.table, where, arguments.rows, console)
         else:
             explain_run(plan, arguments.run, arguments.rows, console)
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 from potstill.errors import ConfigError
-from potstill.report.behind import data_rows, matching_rows, pairs, runs_behind
+from potstill.report.behind import data_rows, matching_rows, runs_behind
 
 
 @pytest.fixture
@@ -78,12 +78,6 @@ def test_what_is_not_there_is_refused_with_what_is(wanted: dict[str, str], messa
     with pytest.raises(ConfigError) as error:
         matching_rows(table, wanted, "table.csv")
     assert str(error.value) == message
-
-
-def test_a_condition_needs_an_equals_sign() -> None:
-    assert pairs(["method=kd1", "note=a=b"]) == {"method": "kd1", "note": "a=b"}
-    with pytest.raises(ConfigError, match="expected COLUMN=VALUE"):
-        pairs(["method"])
 
 
 def test_data_rows_are_those_of_the_runs(runs: pd.DataFrame) -> None:

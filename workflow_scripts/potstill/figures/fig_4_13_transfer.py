@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from potstill.figures import rows, style
-from potstill.figures.data import PERCENT, SCORES, Data, interval_name, seeds_note, table
+from potstill.figures.data import PERCENT, SCORES, Data, seeds_note, table
 from potstill.plan.specs.figure import FigureSettings
 
 MARGIN = 0.06  # of an axis, free at either end
@@ -54,15 +54,8 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
             axes.hlines(row, mean.ci_low, mean.ci_high, color=colour, linewidth=rows.INTERVAL)
             axes.plot(mean.mean, row, marker="o", markersize=rows.DOT, color=colour)
     _share_axes(panels, [task for task, _ in pairs])
-    several = bool((students["n_seeds"] > 1).any())
-    handles = [style.marker("o", "mean over seeds" if several else "score", size=rows.DOT)]
-    if several:
-        handles += [
-            style.segment(interval_name(students)),
-            style.marker("o", "one seed", size=rows.SEED, alpha=style.FAINT),
-        ]
-    for teacher in dict.fromkeys(means.loc[means["role"] == "teacher", "student"]):
-        handles.append(style.segment(f"{style.label(teacher, settings)} (teacher)", colours["teacher"], style.DASHES))
+    handles = [style.marker("o", rows.dot_name(students), size=rows.DOT)]
+    handles += rows.handles_beside(means, colours["teacher"], settings)
     handles.append(style.segment("always the same answer", dashes=":"))
     style.finish(figure, handles, seeds_note(students["n_seeds"]))
     means = means.rename(columns={"mean": "value"}).assign(shown="mean")

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from potstill.figures import rows, style
-from potstill.figures.data import Data, interval_name, quality, seeds_note, single_seeds
+from potstill.figures.data import Data, quality, seeds_note, single_seeds
 from potstill.plan.specs.figure import FigureSettings
 
 SEEDS_BELOW = 0.24  # rows: seeds lie under their mean, so that neither hides the other
@@ -32,18 +32,11 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         metric = means.loc[means["task"] == task, "metric"].iloc[0]
         axes.set_xlabel(style.axis_label(settings.x_label, metric=style.label(metric, settings)))
         axes.margins(x=0.06)
-    several = bool((students["n_seeds"] > 1).any())
-    dot = "mean over seeds" if several else "score"
+    dot = rows.dot_name(students)
     handles = [style.marker("o", f"{dot}, tied with the best student", size=rows.DOT)]
     if not students["tied"].all():
         handles.append(style.marker("o", f"{dot}, worse than the best student", size=rows.DOT, hollow=True))
-    if several:
-        handles += [
-            style.segment(interval_name(students)),
-            style.marker("o", "one seed", size=rows.SEED, alpha=style.FAINT),
-        ]
-    for teacher in dict.fromkeys(means.loc[means["role"] == "teacher", "student"]):
-        handles.append(style.segment(f"{style.label(teacher, settings)} (teacher)", colours["teacher"], style.DASHES))
+    handles += rows.handles_beside(means, colours["teacher"], settings)
     style.finish(figure, handles, seeds_note(students["n_seeds"]))
     seeds = runs.rename(columns={"score": "value"}).assign(shown="seed")
     shown = pd.concat([means.rename(columns={"mean": "value"}).assign(shown="mean"), seeds], ignore_index=True)

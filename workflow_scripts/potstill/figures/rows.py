@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from potstill.figures import style
+from potstill.figures.data import interval_name
 from potstill.plan.specs.figure import FigureSettings
 
 ROW = 5.4  # mm
@@ -130,3 +133,24 @@ def value(axes: Axes, at: float, row: int, text: str) -> None:
     axes.annotate(
         text, (at, row), (0, 3.5), textcoords="offset points", ha="center", va="bottom", annotation_clip=False
     )
+
+
+def dot_name(students: pd.DataFrame) -> str:
+    """What a legend calls the large dots."""
+    return "mean over seeds" if (students["n_seeds"] > 1).any() else "score"
+
+
+def handles_beside(means: pd.DataFrame, teacher: str, settings: FigureSettings) -> list[Artist]:
+    """Legend entries of what stands beside the dots: intervals and single seeds, where there are several, and the teacher.
+
+    Args:
+        means: rows of `data.quality`, the teachers' among them.
+        teacher: colour of the teacher's line.
+    """
+    students = means[means["role"] == "student"]
+    handles: list[Artist] = []
+    if (students["n_seeds"] > 1).any():
+        handles += [style.segment(interval_name(students)), style.marker("o", "one seed", size=SEED, alpha=style.FAINT)]
+    for name in dict.fromkeys(means.loc[means["role"] == "teacher", "student"]):
+        handles.append(style.segment(f"{style.label(name, settings)} (teacher)", teacher, style.DASHES))
+    return handles

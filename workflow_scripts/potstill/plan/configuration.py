@@ -47,11 +47,22 @@ def main_config(root: Path, changes: Iterable[str]) -> dict[str, Any]:
     Raises:
         ConfigError: a change without `=`.
     """
-    pairs = [text.partition("=") for text in changes]
-    for key, equals, _ in pairs:
+    return read_yaml(root / "config" / "config.yaml") | assignments(
+        "--config", changes, "KEY=VALUE, such as data=FOLDER"
+    )
+
+
+def assignments(option: str, texts: Iterable[str], expected: str) -> dict[str, str]:
+    """`["method=kd1"]`, as an option of the command line has it, as a mapping.
+
+    Raises:
+        ConfigError: a text without `=`; says what the option expected.
+    """
+    parted = [text.partition("=") for text in texts]
+    for key, equals, _ in parted:
         if not equals:
-            raise ConfigError(f"--config {key}: expected KEY=VALUE, such as data=FOLDER")
-    return read_yaml(root / "config" / "config.yaml") | {key: value for key, _, value in pairs}
+            raise ConfigError(f"{option} {key}: expected {expected}")
+    return {key: value for key, _, value in parted}
 
 
 def load_configuration(folder: Path, main: Mapping[str, Any]) -> Configuration:

@@ -1,6 +1,6 @@
 """Which runs are behind a number of a table, and which data rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -89,16 +89,3 @@ def _is(cell: Any, value: str) -> bool:
         return float(cell) == float(value)
     except (TypeError, ValueError):
         return False
-
-
-def pairs(changes: Iterable[str]) -> dict[str, str]:
-    """`["method=kd1"]` as a mapping.
-
-    Raises:
-        ConfigError: a text without `=`.
-    """
-    parted = [text.partition("=") for text in changes]
-    for key, equals, _ in parted:
-        if not equals:
-            raise ConfigError(f"--where {key}: expected COLUMN=VALUE, such as method=kd1")
-    return {key: value for key, _, value in parted}
