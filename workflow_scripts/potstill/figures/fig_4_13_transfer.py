@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -54,7 +55,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
             axes.hlines(row, mean.ci_low, mean.ci_high, color=colour, linewidth=rows.INTERVAL)
             axes.plot(mean.mean, row, marker="o", markersize=rows.DOT, color=colour)
     _share_axes(panels, [task for task, _ in pairs])
-    handles = [style.marker("o", rows.dot_name(students), size=rows.DOT)]
+    handles: list[Artist] = [style.marker("o", rows.dot_name(students), size=rows.DOT)]
     handles += rows.handles_beside(means, colours["teacher"], settings)
     handles.append(style.segment("always the same answer", dashes=":"))
     style.finish(figure, handles, seeds_note(students["n_seeds"]))

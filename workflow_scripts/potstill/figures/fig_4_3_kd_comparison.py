@@ -1,6 +1,7 @@
 """The methods side by side: the mean of each with its interval, and every seed."""
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from potstill.figures import rows, style
@@ -33,7 +34,7 @@ def draw(data: Data, settings: FigureSettings) -> tuple[Figure, pd.DataFrame]:
         axes.set_xlabel(style.axis_label(settings.x_label, metric=style.label(metric, settings)))
         axes.margins(x=0.06)
     dot = rows.dot_name(students)
-    handles = [style.marker("o", f"{dot}, tied with the best student", size=rows.DOT)]
+    handles: list[Artist] = [style.marker("o", f"{dot}, tied with the best student", size=rows.DOT)]
     if not students["tied"].all():
         handles.append(style.marker("o", f"{dot}, worse than the best student", size=rows.DOT, hollow=True))
     handles += rows.handles_beside(means, colours["teacher"], settings)
