@@ -144,24 +144,25 @@ class Plan:
         files = [node.marker(self.results) for node in product.flat_nodes()]
         files += [f"{self.folder}/{file}" for other in product.products for file in other.files]
         if product.is_stale(self.folder):
-            files.append(self._mark_due(product))
+            files.append(str(self._mark(product)))
         return files
 
     def mark_due(self) -> None:
-        """Mark all outdated products, before Snakemake looks into any folder: it remembers what it saw there."""
+        """Make the marks of all outdated products, before Snakemake looks into any folder: it remembers what it saw there.
+
+        A mark is an input newer than the outdated files: what makes Snakemake replace them, whatever it remembers of them.
+        """
         for product in self.products.values():
             if product.is_stale(self.folder):
-                self._mark_due(product)
+                mark = self._mark(product)
+                mark.parent.mkdir(exist_ok=True)
+                mark.touch()
+                files = (Path(self.folder, file) for file in product.files)
+                newer = max([mark.stat().st_mtime, *(file.stat().st_mtime + 1 for file in files if file.exists())])
+                os.utime(mark, (newer, newer))
 
-    def _mark_due(self, product: Product) -> str:
-        """An input newer than the outdated files: what makes Snakemake replace them, whatever it remembers of them."""
-        mark = Path(self.folder, ".due", product.name.replace("/", "."))
-        mark.parent.mkdir(exist_ok=True)
-        mark.touch()
-        times = [path.stat().st_mtime for file in product.files if (path := Path(self.folder, file)).exists()]
-        newer = max([mark.stat().st_mtime, *(time + 1 for time in times)])
-        os.utime(mark, (newer, newer))
-        return str(mark)
+    def _mark(self, product: Product) -> Path:
+        return Path(self.folder, ".due", product.name.replace("/", "."))
 
     def product_arguments(self, name: str) -> str:
         """The command line of a product's job, quoted for the shell."""
