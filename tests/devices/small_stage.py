@@ -1,5 +1,6 @@
 """A stage that does what its spec says, for tests of how stages are started on several devices."""
 
+import atexit
 import json
 import os
 import signal
@@ -28,7 +29,9 @@ def main(stage: Stage) -> None:
         raise ZeroDivisionError("a bug of ours")
     if end == "second is killed" and second:
         os.kill(os.getpid(), signal.SIGKILL)
-    if end != "well":
+    if end == "clean-up aborts":
+        atexit.register(os.abort)
+    elif end != "well":
         time.sleep(600)
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import torch
-from potstill.devices import group
+from potstill.devices import group, launch
 from potstill.evaluation.predict import predict
 from potstill.models.load import load_tokenizer
 from potstill.models.sharding import load_frozen_model
@@ -75,3 +75,4 @@ if __name__ == "__main__":
     capture_all(place, place / "sharded", shard=True)
     parts(place)
     group.leave()
+    launch.end_at_once()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from potstill.checkpoints import CheckpointFolder
-from potstill.devices import group
+from potstill.devices import group, launch
 from potstill.errors import Interrupted
 from potstill.methods.interface import Method
 from potstill.methods.terms.gold import Gold
@@ -112,6 +112,7 @@ def main(folder: Path) -> None:
         (folder / f"seed of {name}.{group.rank()}.txt").write_text(str(torch.initial_seed()))
     interrupted(folder)
     group.leave()
+    launch.end_at_once()
 
 
 if __name__ == "__main__":

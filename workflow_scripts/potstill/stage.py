@@ -70,7 +70,7 @@ def run(main: Callable[[Stage], None], *, on_device: bool = False) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     name = job_name(Path(sys.argv[0]).stem, arguments.output)
     with (
-        launch.failing_at_once(),
+        launch.ending_at_once(),
         prefixed_output(name),
         shown_in(progress_file(arguments.output)),
         explain_errors(arguments.output.parent),

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from potstill.errors import Interrupted, PotstillError
 from potstill.jobs import without_prefixes
@@ -184,19 +184,28 @@ def joined(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def failing_at_once() -> Iterator[None]:
-    """Let one of the started processes that gives up end with its own code, without Python's clean-up.
-
-    In that, the threads of a connection whose other end is gone would abort the process.
-    """
+def ending_at_once() -> Iterator[None]:
+    """Let one of the started processes end, well or not, without Python's clean-up: see `end_at_once`."""
+    code: Any = 0
     try:
         yield
     except SystemExit as end:
         if not is_started_by_launcher():
             raise
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(end.code if isinstance(end.code, int) else 1)
+        code = end.code
+    if is_started_by_launcher():
+        end_at_once(code if isinstance(code, int) else 1)
+
+
+def end_at_once(code: int = 0) -> NoReturn:
+    """End this process with `code`, without Python's clean-up.
+
+    A thread of gloo lets go of a finished operation's tensor a little later than the one that waited for it, and notices
+    at any time that its other end is gone. When that happens in Python's clean-up the process is aborted, finished or not.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _die_with_launcher() -> None:
