@@ -39,7 +39,6 @@ localrules:
     collect_benchmarks,
     compare,
     collect_costs,
-    collect_transfer,
     analyse_errors,
     write_table,
     draw_figure,

@@ -86,7 +86,7 @@ rule collect_costs:
         "python workflow_scripts/collect_costs.py {params.job} 2>&1 | tee -i {log:q}"
 
 
-# Only of an experiment with `also_evaluate_on`.
+# Only of an experiment with `also_evaluate_on`: Snakemake's list of local rules warns of one that is not there.
 if "transfer" in PLAN.products:
 
     rule collect_transfer:
@@ -98,6 +98,7 @@ if "transfer" in PLAN.products:
             "<results>/logs/collect_transfer/{experiment}.log",
         wildcard_constraints:
             experiment=PLAN.due("transfer"),
+        localrule: True
         conda:
             "../envs/analysis.yaml"
         params:

@@ -109,7 +109,7 @@ def write_transfer(directory: Path) -> None:
     other["score"] = other.score.where(other.example_id.map(lambda name: int(name, 16) % 5 > 0), 0.0)
     scores = pd.concat([own, other], ignore_index=True)
     write_table(transferred(scores), directory / "transfer.parquet")
-    write_table(summarised(scores, 0.95, "b0"), directory / "transfer_summary.parquet")
+    write_table(summarised(scores, 0.95, "b0", {}), directory / "transfer_summary.parquet")
     own = _baselines().rename(columns={"task": "test_task"})
     other = own.assign(test_task=own.test_task.map(OTHER_TASKS), score=own.score / 2)
     write_table(pd.concat([own, other], ignore_index=True), directory / "transfer_baselines.parquet")

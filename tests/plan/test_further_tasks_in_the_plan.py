@@ -129,6 +129,7 @@ def test_the_transfer_product_reads_the_answers_and_the_own_scores(plan):
     assert {node.id for node in product.flat_nodes()} == {
         *(transfer.node.id for transfer in made.graph.transfers),
         made.graph.further_examples["smoke-opinions"].id,
+        made.graph.examples["smoke-reviews"].id,  # what the models were made with, which no test may ask again
     }
     entries = product.spec["runs"]
     assert len(entries) == len(product.nodes["predictions"]) == 9

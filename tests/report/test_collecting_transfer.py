@@ -10,7 +10,7 @@ from potstill.artefacts import writing
 from potstill.errors import ArtefactError
 from potstill.plan.specs.transfer import CollectTransferSpec
 from potstill.report.collecting import Examples
-from potstill.report.collecting_transfer import baselines_of, scores_of, summarised, transferred
+from potstill.report.collecting_transfer import baselines_of, scores_of, seen, summarised, transferred
 from potstill.report.tables import table_4_7_out_of_domain
 from potstill.statistics.intervals import interval_of_score, wilson
 from potstill.statistics.variance_components import estimate_difference
@@ -27,6 +27,7 @@ MODELS = {
     ("student", "small", "kd1", "T4", 0): (2, 8),
 }
 SELECTED = {"teacher", "-", "T4"}  # kd1's T4, though T1 is better on the other task
+SEEN = {("home", "away"): 2}
 NAMES = ("role", "student", "method", "variant", "seed")
 
 
@@ -35,13 +36,17 @@ class Transfer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.examples = {"away": str(folder / "away")}
+        self.examples = {"away": str(folder / "away"), "home": str(folder / "home")}
         ids = [f"away {k}" for k in range(N)]
         with writing(folder / "away", spec={}) as made:
             frame = {"example_id": ids, "cluster_id": ids, "label": np.ones(N, "int32"), "answers": [["x"]] * N}
+            frame |= {"text": [f"sentence {k}" for k in range(N)]}
             write_table(pd.DataFrame(frame), made / "test.parquet")
             train = pd.DataFrame({"label": [0, 1, 1], "choices": [["no", "yes"]] * 3})
             write_table(train, made / "train.parquet")
+        with writing(folder / "home", spec={}) as made:  # two of its sentences are tested on in `away`
+            for split, texts in {"train": [7, 8], "transfer": [9], "validation": [3, 7]}.items():
+                write_table(pd.DataFrame({"text": [f"sentence {k}" for k in texts]}), made / f"{split}.parquet")
         self.directories = [self.predictions(f"run{k}", ids, away) for k, (away, _) in enumerate(MODELS.values())]
         self.runs = pd.DataFrame([dict(zip(NAMES, key, strict=True)) | {"task": "home"} for key in MODELS])
         self.runs = self.runs.assign(metric="accuracy", selected=self.runs.variant.isin(SELECTED))
@@ -92,7 +97,7 @@ def test_scores_are_counted_by_hand(transfer: Transfer) -> None:
 
 
 def test_the_summary_is_of_the_selected_variants_with_the_interval_of_seeds_and_examples(transfer: Transfer) -> None:
-    summary = summarised(transfer.found(), 0.9, "b0").set_index(["test_task", "method"])
+    summary = summarised(transfer.found(), 0.9, "b0", SEEN).set_index(["test_task", "method"])
     assert summary["mean"].to_dict() == {
         ("home", "teacher"): 7 / 8,
         ("home", "b0"): 5 / 8,
@@ -115,6 +120,14 @@ def test_constant_answers_are_scored_on_each_test_set(transfer: Transfer) -> Non
     # `yes` is the majority of away's training examples, and right for all of its test examples.
     assert found.score.to_dict() == {"home": 0.4, "away": 1.0}
     assert found.answer.to_dict() == {"home": "no", "away": "yes"}
+
+
+def test_what_the_models_were_made_with_is_counted(transfer: Transfer) -> None:
+    runs = CollectTransferSpec.parse(transfer.spec).runs
+    assert seen(runs, Examples(transfer.examples)) == SEEN
+    summary = summarised(transfer.found(), 0.9, "b0", SEEN).set_index("test_task")
+    assert set(summary.n_seen["away"]) == {2}
+    assert set(summary.n_seen["home"]) == {0}
 
 
 def test_answers_to_other_examples_are_refused(transfer: Transfer) -> None:
@@ -154,11 +167,12 @@ def test_the_stage_and_the_table(transfer: Transfer, tmp_path: Path) -> None:
     assert shown["Other test set (%)"].str.split(" ").str[0].tolist() == ["75", "50", "25"]
     assert "away: n = 8, 100 % by always answering the same" in table.caption
     assert "90 % interval" in table.caption
+    assert "2 of the 8 test examples of away are among those that the models of home were trained on" in table.caption
     assert "With one seed they cover other examples only." in table.caption
 
 
 def test_differences_on_another_task_are_those_of_the_comparison_s_test(transfer: Transfer) -> None:
-    summary = summarised(transfer.found(), 0.9, "b0").set_index(["test_task", "method"])
+    summary = summarised(transfer.found(), 0.9, "b0", SEEN).set_index(["test_task", "method"])
     kd1, b0 = summary.loc[("away", "kd1")], summary.loc[("away", "b0")]
     assert kd1.difference == pytest.approx(2 / 8 - 4 / 8)
     right = np.array([np.arange(N) < 3, np.arange(N) < 5], float)

@@ -227,7 +227,7 @@ def test_other_test_sets_are_told_apart_from_the_verdict_as_exploratory() -> Non
     def row(method: str, difference: float, p: float) -> dict[str, object]:
         spread = {"difference_low": difference - 0.02, "difference_high": difference + 0.02}
         names = {"task": "home", "test_task": "away", "student": "small", "method": method, "difference": difference}
-        return names | spread | {"p_adjusted": p, "n_seeds": 3, "confidence": 0.95}
+        return names | spread | {"p_adjusted": p, "n_seeds": 3, "n_examples": 500, "n_seen": 7, "confidence": 0.95}
 
     summary = [row("b0", math.nan, math.nan), row("kd1", 0.01, 0.3), row("kd2", -0.05, 0.001), row("kd3", 0.04, 0.02)]
     students = {"home": [student("small", method, 0.9) for method in ("b0", "kd1", "kd2", "kd3")]}
@@ -238,3 +238,7 @@ def test_other_test_sets_are_told_apart_from_the_verdict_as_exploratory() -> Non
         "On away: kd1 (+1.0 [−1.0, +3.0]) cannot be told from b0.",
     ]
     assert wording.elsewhere(judge(evidence(students))) == []
+    (seen,) = (limit for limit in found.limits if limit.kind == "seen")
+    assert wording.limit(seen).startswith(
+        "7 of the 500 test examples of away are among those that the models of home were"
+    )

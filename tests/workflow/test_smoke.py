@@ -70,6 +70,7 @@ def test_a_second_call_does_nothing_and_says_so(generation: Project, tmp_path: P
     result = project.snakemake("all", "--config", f"experiment={experiment}")
     assert result.code == 0
     assert "Nothing to be done" in result.output
+    assert "localrules" not in result.output  # no warning of ours
 
 
 def test_outdated_products_may_be_asked_for_by_absolute_paths(smoke: Project, tmp_path: Path) -> None:
@@ -185,6 +186,7 @@ def test_what_is_made_already_can_be_asked_for_by_its_path(smoke: Project, tmp_p
     result = project.snakemake(made, "results/smoke/report.html", "--config", "experiment=smoke")
     assert result.code == 0, result.output
     assert "Nothing to be done" in result.output
+    assert "localrules" not in result.output  # no warning of ours
     (project.folder / figures / "fig_4_5_kd_gain.pdf").unlink()
     both = project.snakemake(made, f"{figures}/fig_4_5_kd_gain.pdf", "--config", "experiment=smoke")
     assert both.jobs()["draw_figure"] == 1

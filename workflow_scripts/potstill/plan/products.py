@@ -137,13 +137,14 @@ def build_products(
     costs, jobs = costs_product(configuration, graph)
     add("costs", (f"costs/{file}" for file in COSTS), "costs", costs, "collect_costs.py", nodes=jobs)
     if graph.transfers:
+        made_with = {transfer.task: graph.examples[transfer.task] for transfer in graph.transfers}
         add(
             "transfer",
             (f"transfer/{file}" for file in TRANSFER),
             "transfer",
             _transfer(configuration, graph),
             "collect_transfer.py",
-            nodes={"predictions": [t.node for t in graph.transfers], "examples": graph.further_examples},
+            nodes={"predictions": [t.node for t in graph.transfers], "examples": made_with | graph.further_examples},
             products=(products["collected"],),
         )
     analysis, data = _error_analysis(configuration, graph)

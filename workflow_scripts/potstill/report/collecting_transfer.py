@@ -1,6 +1,6 @@
 """How models do on test sets of other tasks than their own. Formats: "Transfer" in docs/architecture.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,21 @@ def transferred(scores: pd.DataFrame) -> pd.DataFrame:
     return means.astype({"n_examples": "int64"})
 
 
-def summarised(scores: pd.DataFrame, confidence: float, baseline: str) -> pd.DataFrame:
+def seen(runs: Sequence[TransferredRun], examples: Examples) -> dict[tuple[str, str], int]:
+    """(task, test task) -> how many of the test examples have a text that the task's models were made with.
+
+    Made with: trained on, or selected by. What a teacher read before the experiment nobody can count.
+    """
+    found = {}
+    for task, test_task in dict.fromkeys((run.task, run.test_task) for run in runs):
+        known = set().union(*(examples.split(task, split).text for split in ("train", "transfer", "validation")))
+        found[task, test_task] = int(examples.split(test_task, "test").text.isin(known).sum())
+    return found
+
+
+def summarised(
+    scores: pd.DataFrame, confidence: float, baseline: str, seen: Mapping[tuple[str, str], int]
+) -> pd.DataFrame:
     """`transfer_summary.parquet`: the primary metric of the selected variants, with seeds and examples as samples.
 
     On other tasks than their own, students have the difference from their baseline as well, with the test of the
@@ -77,6 +91,7 @@ def summarised(scores: pd.DataFrame, confidence: float, baseline: str) -> pd.Dat
     Args:
         confidence: level of the intervals.
         baseline: method that the others are compared with.
+        seen: (task, test task) -> test examples that are no test of the task's models, see `seen`.
     """
     cells: dict[tuple[str, ...], ScoreMatrix] = {}
     for key, part in scores[scores.selected & scores.primary].groupby([*CELL, "metric"], sort=False):
@@ -91,7 +106,8 @@ def summarised(scores: pd.DataFrame, confidence: float, baseline: str) -> pd.Dat
         row |= {"mean": float(cell.scores.mean()), "ci_low": low, "ci_high": high}
         reference = references.get(key[:4]) if key[0] != key[1] and key[4] != baseline else None
         row |= _difference(cell, reference, confidence) | {"n_seeds": len(cell.seeds)}
-        rows.append(row | {"n_examples": len(cell.example_ids), "confidence": confidence})
+        row |= {"n_examples": len(cell.example_ids), "n_seen": seen.get((key[0], key[1]), 0)}
+        rows.append(row | {"confidence": confidence})
     table = pd.DataFrame(rows)
     table["p_adjusted"] = adjusted(table.p, table.test_task, "bh")
     return table

@@ -32,7 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "comparison/wins": ("student", "method", "n_tasks", "tasks_won", "which"),
     "transfer/transfer_summary": (
         "task", "test_task", "student", "method", "difference", "difference_low", "difference_high", "p_adjusted",
-        "n_seeds", "confidence",
+        "n_seeds", "n_examples", "n_seen", "confidence",
     ),
     "error_analysis/warnings": ("task", "student", "method", "kind", "text"),
     "error_analysis/differing": (

@@ -126,7 +126,7 @@ class Limit:
     """One thing that this design could not have seen, or that weakens the verdict.
 
     Attributes:
-        kind: mde, margin, needed, seeds, clusters, trials, teacher, shortcut or code.
+        kind: mde, margin, needed, seeds, clusters, trials, teacher, seen, shortcut or code.
         values: what the sentence needs.
     """
 
@@ -307,6 +307,10 @@ def _limits(tasks: Sequence[TaskVerdict], chosen: pd.DataFrame, evidence: Eviden
         trials = students.groupby("method", sort=False).trials.max()
         if trials.nunique() > 1:
             yield Limit("trials", task.task, tuple((str(method), int(count)) for method, count in trials.items()))
+    summary = evidence["transfer/transfer_summary"]
+    for r in rows(summary[summary.n_seen > 0].drop_duplicates(["task", "test_task"])):
+        if r.test_task != r.task:
+            yield Limit("seen", str(r.task), (r.test_task, int(r.n_seen), int(r.n_examples)))
     warnings = evidence["error_analysis/warnings"]
     for (task_name, student, method), part in warnings.groupby(["task", "student", "method"], sort=False):
         yield Limit("shortcut", str(task_name), (student, method, "; ".join(part.text)))

@@ -121,6 +121,12 @@ def limit(found: Limit) -> str:
         return (
             f"{on} the methods did not get the same number of tries: {counts}. More tries alone raise the best score."
         )
+    if found.kind == "seen":
+        test_task, count, examples = values
+        return (
+            f"{count} of the {examples} test examples of {test_task} are among those that the models of {found.task} were "
+            "trained on or selected by: on them, nothing out of domain is tested."
+        )
     if found.kind == "shortcut":
         student, method, text = values
         who = f"the teacher {student}" if method == "teacher" else f"{student} with {method}"

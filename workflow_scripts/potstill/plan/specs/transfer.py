@@ -23,8 +23,8 @@ class TransferredRun(Record):
 class CollectTransferSpec(Record):
     """An experiment's answers to other tasks, the teachers' among them.
 
-    Inputs: `predictions`, their directories in the same order; `examples`, test task -> directory; `collected`, the
-    experiment's collected runs.
+    Inputs: `predictions`, their directories in the same order; `examples`, task, trained for or tested on, -> directory;
+    `collected`, the experiment's collected runs.
     """
 
     runs: tuple[TransferredRun, ...]

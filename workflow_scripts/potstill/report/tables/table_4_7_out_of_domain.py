@@ -12,6 +12,7 @@ MODEL = ["task", "role", "student", "method", "variant"]
 COLUMNS = [
     "task", "test_task", "model", "method", "variant", "metric", "seeds", "n", "mean", "ci_low", "ci_high", "difference",
     "difference_low", "difference_high", "p", "p_adjusted", "own_mean", "own_ci_low", "own_ci_high",
+    "n_seen",
 ]  # fmt: skip
 
 
@@ -60,6 +61,11 @@ def _caption(data: pd.DataFrame, floors: "pd.Series[float]", level: str, digits:
         f"{row.test_task}: n = {row.n}, {percent(floors[row.test_task, row.metric], digits)} % by always answering the same"
         for row in rows(data.drop_duplicates("test_task"))
     )
+    seen = "".join(
+        f" {row.n_seen} of the {row.n} test examples of {row.test_task} are among those that the models of {row.task} were "
+        "trained on or selected by."
+        for row in rows(data[data.n_seen > 0].drop_duplicates(["task", "test_task"]))
+    )
     metrics = ", ".join(dict.fromkeys(data.metric))
     seeds = data[data.method != "teacher"].seeds
     alone = " With one seed they cover other examples only." if (seeds == 1).any() else ""
@@ -69,4 +75,5 @@ def _caption(data: pd.DataFrame, floors: "pd.Series[float]", level: str, digits:
         f"selects. Brackets: {level} % interval over other seeds and other examples of the same test set.{alone} "
         "Difference: from the baseline there, in points, with the comparison's two-way test; exploratory, "
         "p adj. by Benjamini-Hochberg within each test set."
+        f"{seen}"
     )
