@@ -16,12 +16,12 @@ from PIL import Image
 from potstill.errors import ArtefactError
 from potstill.report import captions, latex
 from potstill.report.costs import costs
-from potstill.report.document import scoreboard, titled
+from potstill.report.document import first_of_each_kind, scoreboard, titled
 from potstill.report.embedding import Embedder, png_size
 from potstill.report.evidence import read_evidence
 from potstill.report.grids import grid, settings_grid
 from potstill.report.method_index import convention, entry_of, read_index
-from potstill.report.verdict import judge
+from potstill.report.verdict import Limit, judge
 
 
 class Page(HTMLParser):
@@ -321,6 +321,25 @@ def test_of_many_students_the_first_page_has_the_best_and_the_recommended():
     assert len(shown) == 8
     assert verdict.recommended[0] in shown
     assert scoreboard(judge(evidence({"t": many[:12]})))[1] is False
+
+
+def test_of_many_limits_of_a_kind_the_first_page_says_some():
+    many = [Limit("needed", "t", (number,)) for number in range(6)]
+    alone = Limit("seeds", "t")
+    assert first_of_each_kind([*many, alone]) == ([*many[:4], alone], many[4:])
+
+
+def test_limits_beyond_the_first_are_one_click_away(made, tmp_path, monkeypatch):
+    (line,) = re.findall(r'<ul class="limits">.*?</ul>', made.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.setattr("potstill.report.document.MOST_OF_A_KIND", 0)
+    hidden = make(tmp_path, monkeypatch)
+    folded = re.search(
+        r"<details><summary>(\d+) more of these kinds</summary>(.*?)</details>", hidden.read_text(), re.DOTALL
+    )
+    said = re.findall("<li>(.*?)</li>", folded[2])
+    assert len(said) == int(folded[1])
+    assert set(said) <= set(re.findall("<li>(.*?)</li>", line))
+    assert f"- {folded[1]} more of these kinds: see report.html." in (hidden.parent / "summary.md").read_text()
 
 
 def test_a_picture_that_is_none_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Everything that the report shows, put together once; the templates only lay it out."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,12 @@ from potstill.report.examples import Example, examples
 from potstill.report.grids import Grid, error_grids, grid, settings_grid
 from potstill.report.method_index import MethodEntry, convention, entry_of, read_index
 from potstill.report.tables import build_table
-from potstill.report.verdict import Kept, Verdict, judge
+from potstill.report.verdict import Kept, Limit, Verdict, judge
 
 # For the first page: what stands first here and exists is shown there, one of each line.
 MAIN_FIGURES = (("fig_4_3_kd_comparison",), ("fig_4_5_kd_gain",), ("fig_4_12_retention", "fig_4_1_performance_vs_size"))
 MOST_ROWS = 12  # of the first page's table
+MOST_OF_A_KIND = 4  # of its limits
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Document:
     """The report's content.
 
     Attributes:
+        limits: what the design could not have seen, a few of each kind; `more_limits`: the others.
         scoreboard: rows of the first page's table; `left_out`: whether further ones stand in the tables only.
     """
 
@@ -78,6 +81,7 @@ class Document:
     distillation: list[str]
     elsewhere: list[str]
     limits: list[str]
+    more_limits: list[str]
     scoreboard: list[Kept]
     left_out: bool
     main_figures: list[Figure]
@@ -125,6 +129,7 @@ def build_document(
     figures = {name: _figure(name, spec, embedder) for name in spec.figures}
     first = [next((name for name in line if name in figures), None) for line in MAIN_FIGURES]
     shown, left_out = scoreboard(verdict)
+    first_limits, more_limits = first_of_each_kind([found for found in verdict.limits if found.kind != "code"])
     entries = read_index(spec.index)
     runs = evidence["collected/runs"]
     return Document(
@@ -135,7 +140,8 @@ def build_document(
         support=wording.support(verdict),
         distillation=wording.distillation(verdict),
         elsewhere=wording.elsewhere(verdict),
-        limits=[*(wording.limit(found) for found in verdict.limits if found.kind != "code"), *spec.notes],
+        limits=[*(wording.limit(found) for found in first_limits), *spec.notes],
+        more_limits=[wording.limit(found) for found in more_limits],
         scoreboard=shown,
         left_out=left_out,
         main_figures=[figures[name] for name in first if name],
@@ -169,6 +175,17 @@ def scoreboard(verdict: Verdict) -> tuple[list[Kept], bool]:
             best[key] = kept
     chosen = {id(kept): kept for kept in (*verdict.recommended, *best.values())}
     return [kept for kept in everything if id(kept) in chosen], True
+
+
+def first_of_each_kind(limits: Sequence[Limit]) -> tuple[list[Limit], list[Limit]]:
+    """The limits that the first page says at once, and those that it only counts; both in their order."""
+    count = Counter[str]()
+    first: list[Limit] = []
+    more: list[Limit] = []
+    for found in limits:
+        count[found.kind] += 1
+        (first if count[found.kind] <= MOST_OF_A_KIND else more).append(found)
+    return first, more
 
 
 def provenance(records: Sequence[Path]) -> Provenance:
