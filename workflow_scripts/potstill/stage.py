@@ -24,8 +24,8 @@ from potstill.jobs import job_name, prefixed_output, progress_file
 from potstill.long_arguments import parsed
 from potstill.products import date_back, is_recorded
 from potstill.progress import say, shown_in
+from potstill.shortage import shortage_error
 from potstill.sole_maker import sole_maker
-from potstill.storage import storage_error
 from potstill.version_gate import refuse_unsafe
 
 
@@ -130,7 +130,7 @@ def explain_errors(folder: Path = Path()) -> Iterator[None]:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except Exception as error:
-        if explained := storage_error(error, folder):
+        if explained := shortage_error(error, folder):
             print(f"error: {explained}", file=sys.stderr)
             raise SystemExit(explained.exit_code) from None
         raise

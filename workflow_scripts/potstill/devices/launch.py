@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from potstill.errors import Interrupted, PotstillError
 from potstill.jobs import without_prefixes
-from potstill.storage import storage_error
+from potstill.shortage import shortage_error
 
 # In the environment of the started processes: the id of the one that started them.
 LAUNCHER = "POTSTILL_LAUNCHER"
@@ -174,7 +174,7 @@ def joined(folder: Path) -> Iterator[None]:
         group.join()
         yield
     except Exception as error:
-        said = error if isinstance(error, PotstillError) else storage_error(error, folder)
+        said = error if isinstance(error, PotstillError) else shortage_error(error, folder)
         if said is None:
             raise
         report = {"message": str(said), "timestamp": int(time.time())}

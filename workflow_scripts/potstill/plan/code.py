@@ -29,6 +29,7 @@ NEUTRAL = {
     "potstill.products": "records of named end products",
     "potstill.progress": "what a person sees meanwhile",
     "potstill.provenance": "what the records say of versions and commit; the versions that count are in the digest",
+    "potstill.shortage": "messages of too little memory, and of full and read-only disks",
     "potstill.sole_maker": "who makes an artefact, not what is in it",
     "potstill.stage": "the command line",
     "potstill.storage": "messages of full and read-only disks",
