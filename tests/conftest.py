@@ -10,6 +10,8 @@ Property tests have the same examples in every run, and a wide search on demand:
 A fault that the search finds becomes an `@example` of its test.
 """
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -20,6 +22,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):  # of several workers; the long ones first, so that none is left alone with them
         items.sort(key=lambda item: item.path.parent.name not in LONG)
 
+
+# A shell ignores Ctrl-C in what it runs in the background, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is the machine's business, and it has other work.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -4,9 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+from potstill import temporary
 from potstill.artefacts import write_atomically
 from potstill.temporary import temporary_file, temporary_folder
 
@@ -73,3 +77,27 @@ def test_several_writers_of_one_small_file_do_not_disturb_each_other(tmp_path):
     assert os.listdir(tmp_path) == ["record"]
     write_atomically(tmp_path / "record", "the end")
     assert (tmp_path / "record").read_text() == "the end"
+
+
+@pytest.mark.parametrize("moment", ["opened", "locked"])
+def test_a_new_folder_that_somebody_tidies_up_before_it_is_locked_is_made_again(tmp_path, monkeypatch, moment):
+    made = []
+
+    def mkdtemp(**names):
+        made.append(tempfile.mkdtemp(**names))
+        if moment == "opened" and len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    def lock(descriptor):
+        if moment == "locked" and len(made) == 1:
+            os.rmdir(made[0])
+        return temporary_lock(descriptor)
+
+    temporary_lock = temporary.lock
+    monkeypatch.setattr(temporary, "tempfile", SimpleNamespace(mkdtemp=mkdtemp))
+    monkeypatch.setattr(temporary, "lock", lock)
+    with temporary_folder(tmp_path / "thing") as folder:
+        assert [os.fspath(folder)] == made[1:]
+        assert folder.is_dir()
+    assert os.listdir(tmp_path) == []

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from potstill import artefacts
 from potstill.plan.failures import failures, log_times
@@ -78,6 +79,31 @@ def test_two_checkouts_with_one_folder_of_results_make_everything_once(tmp_path:
     waited = sum(said.count("another process has made it meanwhile") for _, said in ended)
     assert jobs - waited == len(made)
     assert waited > 0
+
+
+def test_two_checkouts_that_replace_the_same_outdated_products_both_end_well(tmp_path: Path) -> None:
+    """They share the marks that make Snakemake replace them, and whoever comes first takes those away."""
+    shared = tmp_path / "shared"
+    config = (
+        f"{shared}/{NAME}/summary/table_4_3_significance.csv",
+        "--config",
+        f"experiment={NAME}",
+        f"results={shared}",
+    )
+    folders = [project(tmp_path / name).folder for name in ("one", "two")]
+    code, said = end(start(folders[0], *config))
+    assert code == 0, said
+    for folder in folders:
+        experiment = folder / f"config/experiments/{NAME}.yaml"
+        experiment.write_text(experiment.read_text().replace("{baseline: kd1}", "{baseline: kd1, confidence: 0.9}"))
+    ended = [end(call) for call in [start(folder, *config) for folder in folders]]
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert {rule for _, said in ended for rule in rules(said)} == {"compare", "write_table"}
+    assert set(pd.read_parquet(shared / NAME / "comparison/contrasts.parquet").confidence) == {0.9}
+    assert not list((shared / NAME).glob(".due/*"))
+    for folder in folders:
+        code, said = end(start(folder, *config))
+        assert (code, rules(said)) == (0, []), said
 
 
 def test_results_of_the_future_are_used_and_replaced_like_any_others(tmp_path: Path) -> None:

@@ -90,14 +90,17 @@ def remove_if_dead(path: Path) -> None:
 
 def _make(target: Path, *, folder: bool) -> tuple[Path, int]:
     names = {"prefix": _prefix(target), "suffix": ".tmp", "dir": target.parent}
+    # Before its lock is taken it looks like a dead process' one, to somebody who tidies up at this moment.
     while True:
         if folder:
             path = Path(tempfile.mkdtemp(**names))  # type: ignore[call-overload]
-            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
         else:
             descriptor, name = tempfile.mkstemp(**names)  # type: ignore[call-overload]
             path = Path(name)
-        # Before the lock is taken it looks like a dead process' one, to somebody who tidies up at this moment.
         if lock(descriptor) is not False and is_at(descriptor, path):
             return path, descriptor
         os.close(descriptor)
