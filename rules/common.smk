@@ -7,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow_scripts")))
 
+from potstill.cluster_jobs import cancel_left_jobs
 from potstill.devices.visible import visible_devices
 from potstill.display.watch import Watch
 from potstill.jobs import SHELL_PREFIX
@@ -76,6 +77,7 @@ WATCH = Watch(workflow, PLAN)
 
 # Snakemake's own account of failed jobs is long: their messages once more, last.
 onerror:
+    cancel_left_jobs(workflow)
     print("", WATCH.summary(), PLAN.failures(), sep="\n", file=sys.stderr)
     PLAN.remember_rates()
 

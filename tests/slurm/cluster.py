@@ -97,14 +97,16 @@ class Cluster:
 class Call:
     """Snakemake at work on the cluster in the background, on all runs, with a checkpoint after each step."""
 
-    def __init__(self, project: Project, *arguments: str) -> None:
+    def __init__(self, project: Project, *arguments: str, programs: Path | None = None) -> None:
+        """`programs`: a folder whose programs Snakemake finds before all others."""
         self.project = project
         self._output = project.folder / "output.txt"
+        path = [*([str(programs)] if programs else []), os.environ["PATH"]]
         with open(self._output, "w") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", "--nocolor", "runs", *COMMAND, *arguments],
                 cwd=project.folder,
-                env=os.environ | {"POTSTILL_CHECKPOINT_SECONDS": "0"},
+                env=os.environ | {"POTSTILL_CHECKPOINT_SECONDS": "0", "PATH": os.pathsep.join(path)},
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a process group of its own, as in a terminal

@@ -123,3 +123,22 @@ def test_ctrl_c_cancels_the_jobs_and_the_next_call_goes_on_even_when_a_node_goes
     assert (again["JobState"], again["Restarts"]) == ("COMPLETED", "1")
     assert again["NodeList"] != node
     assert content(run) == before
+
+
+def test_ctrl_c_while_slurm_is_asked_how_the_jobs_are_cancels_them_too(
+    cluster: Cluster, unfinished: tuple[Project, Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """Snakemake has them on no list in that moment."""
+    project, run, _ = unfinished
+    asking = tmp_path / "programs/squeue"
+    asking.parent.mkdir()
+    asking.write_text(f'#!/bin/sh\ntouch "$0.asked"\nsleep 5\nexec {shutil.which("squeue")} "$@"\n')
+    asking.chmod(0o755)
+    with Call(project, *ON_CPUS, programs=asking.parent) as call:
+        _, job = call.training(run)
+        asked = asking.with_name("squeue.asked")
+        asked.unlink(missing_ok=True)
+        wait_for("a question", asked.exists)
+        assert call.interrupt().code != 0
+    wait_for("an empty queue", lambda: not cluster.queue())
+    assert cluster.job(job)["JobState"] == "CANCELLED"
