@@ -10,7 +10,7 @@ from potstill.artefacts import writing
 from potstill.errors import ArtefactError
 from potstill.plan.specs.transfer import CollectTransferSpec
 from potstill.report.collecting import Examples
-from potstill.report.collecting_transfer import baselines_of, scores_of, seen, summarised, transferred
+from potstill.report.collecting_transfer import baselines_of, count_seen, scores_of, summarised, transferred
 from potstill.report.tables import table_4_7_out_of_domain
 from potstill.statistics.intervals import interval_of_score, wilson
 from potstill.statistics.variance_components import estimate_difference
@@ -124,7 +124,7 @@ def test_constant_answers_are_scored_on_each_test_set(transfer: Transfer) -> Non
 
 def test_what_the_models_were_made_with_is_counted(transfer: Transfer) -> None:
     runs = CollectTransferSpec.parse(transfer.spec).runs
-    assert seen(runs, Examples(transfer.examples)) == SEEN
+    assert count_seen(runs, Examples(transfer.examples)) == SEEN
     summary = summarised(transfer.found(), 0.9, "b0", SEEN).set_index("test_task")
     assert set(summary.n_seen["away"]) == {2}
     assert set(summary.n_seen["home"]) == {0}

@@ -68,7 +68,7 @@ def transferred(scores: pd.DataFrame) -> pd.DataFrame:
     return means.astype({"n_examples": "int64"})
 
 
-def seen(runs: Sequence[TransferredRun], examples: Examples) -> dict[tuple[str, str], int]:
+def count_seen(runs: Sequence[TransferredRun], examples: Examples) -> dict[tuple[str, str], int]:
     """(task, test task) -> how many of the test examples have a text that the task's models were made with.
 
     Made with: trained on, or selected by. What a teacher read before the experiment nobody can count.
@@ -91,7 +91,7 @@ def summarised(
     Args:
         confidence: level of the intervals.
         baseline: method that the others are compared with.
-        seen: (task, test task) -> test examples that are no test of the task's models, see `seen`.
+        seen: (task, test task) -> test examples that are no test of the task's models, see `count_seen`.
     """
     cells: dict[tuple[str, ...], ScoreMatrix] = {}
     for key, part in scores[scores.selected & scores.primary].groupby([*CELL, "metric"], sort=False):
