@@ -200,8 +200,9 @@ def ending_at_once() -> Iterator[None]:
 def end_at_once(code: int = 0) -> NoReturn:
     """End this process with `code`, without Python's clean-up.
 
-    A thread of gloo lets go of a finished operation's tensor a little later than the one that waited for it, and notices
-    at any time that its other end is gone. When that happens in Python's clean-up the process is aborted, finished or not.
+    A thread of gloo may let go of a finished operation's tensor later than the one that waited for it (pytorch/pytorch
+    pull request 179291), and notices at any time that its other end is gone. When that happens in Python's clean-up the
+    process is aborted, finished or not.
     """
     sys.stdout.flush()
     sys.stderr.flush()
