@@ -127,12 +127,8 @@ class Call:
         return Result(code, self._output.read_text())
 
     def interrupt(self) -> Result:
-        """Ctrl-C, once more where nothing happens: Snakemake's log handler swallows one that comes while it writes."""
-        for _ in range(3):
-            os.killpg(self.process.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=60)
-                break
+        """Ctrl-C, to the whole process group as in a terminal; wait for the end."""
+        os.killpg(self.process.pid, signal.SIGINT)
         return self.result()
 
     def training(self, run: Path) -> tuple[psutil.Process, str]:

@@ -98,7 +98,7 @@ def summarised(
         task, test_task, role, student, method, variant, metric = map(str, key)
         name = f"{student}, {method}, {task} on {test_task}"
         cells[task, test_task, role, student, method, variant, metric] = score_matrix(name, part)
-    references = {(*key[:4],): cell for key, cell in cells.items() if key[4] == baseline}
+    references = {key[:4]: cell for key, cell in cells.items() if key[4] == baseline}
     rows = []
     for key, cell in cells.items():
         low, high = interval_of_score(cell.scores, cell.clusters, confidence)

@@ -309,8 +309,7 @@ def _limits(tasks: Sequence[TaskVerdict], chosen: pd.DataFrame, evidence: Eviden
             yield Limit("trials", task.task, tuple((str(method), int(count)) for method, count in trials.items()))
     summary = evidence["transfer/transfer_summary"]
     for r in rows(summary[summary.n_seen > 0].drop_duplicates(["task", "test_task"])):
-        if r.test_task != r.task:
-            yield Limit("seen", str(r.task), (r.test_task, int(r.n_seen), int(r.n_examples)))
+        yield Limit("seen", str(r.task), (r.test_task, int(r.n_seen), int(r.n_examples)))
     warnings = evidence["error_analysis/warnings"]
     for (task_name, student, method), part in warnings.groupby(["task", "student", "method"], sort=False):
         yield Limit("shortcut", str(task_name), (student, method, "; ".join(part.text)))
